@@ -1,0 +1,357 @@
+/*
+ * authban: what is kept of one source, and how it changes
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "ab_entry.h"
+
+#include "ab_distinct.h"
+#include "ab_window.h"
+
+#include <string.h>
+
+#define REPEATS_MAX 31 /* five bits */
+
+#define relaxed memory_order_relaxed
+
+const char *ab_proof_name(enum ab_proof proof)
+{
+	static const char *const names[AB_PROOF_MAX] = {
+			"none", "token", "stream", "nonce", "operator"};
+
+	return (size_t)proof < AB_PROOF_MAX ? names[proof] : "none";
+}
+
+static void addr_words(const struct ab_addr *a, uint64_t words[2])
+{
+	memcpy(words, a->b, sizeof(a->b));
+}
+
+static uint16_t ident_of(const struct ab_key *key)
+{
+	return (uint16_t)(key->kind << 8 | key->plen);
+}
+
+void ab_entry_init(struct ab_slot *s, const struct ab_key *key,
+		const struct ab_now *now, uint8_t incarnation)
+{
+	struct ab_entry *e = s->e;
+	uint64_t words[2];
+
+	addr_words(&key->addr, words);
+	/* release: a reader that sees these saw the odd sequence before them */
+	atomic_store_explicit(&e->addr[0], words[0], memory_order_release);
+	atomic_store_explicit(&e->addr[1], words[1], memory_order_release);
+	atomic_store_explicit(&e->extra, key->user, memory_order_release);
+	atomic_store_explicit(&e->ident, ident_of(key), memory_order_release);
+	e->flags = 0;
+	e->proof = AB_PROOF_NONE;
+	e->wstart = 0;
+	e->version = 0;
+	memset(e->own, 0, sizeof(e->own));
+	memset(e->others, 0, sizeof(e->others));
+	e->seen = e->since = now->mono;
+	e->epoch = 0;
+	e->reason = e->origin = e->repeats = 0;
+	e->incarnation = incarnation & 0x7fu;
+	s->until = 0;
+	s->state = AB_STATE_NONE;
+}
+
+bool ab_entry_matches(const struct ab_entry *e, const struct ab_key *key)
+{
+	uint64_t words[2];
+
+	addr_words(&key->addr, words);
+	/* acquire: the sequence is read again behind these loads */
+	return atomic_load_explicit(&e->addr[0], memory_order_acquire) == words[0]
+		   && atomic_load_explicit(&e->addr[1], memory_order_acquire)
+					  == words[1]
+		   && atomic_load_explicit(&e->ident, memory_order_acquire)
+					  == ident_of(key);
+}
+
+void ab_entry_key(const struct ab_entry *e, struct ab_key *key)
+{
+	uint64_t words[2] = {atomic_load_explicit(&e->addr[0], relaxed),
+			atomic_load_explicit(&e->addr[1], relaxed)};
+	uint16_t ident = atomic_load_explicit(&e->ident, relaxed);
+
+	memcpy(key->addr.b, words, sizeof(key->addr.b));
+	key->kind = (uint8_t)(ident >> 8);
+	key->plen = (uint8_t)ident;
+	key->user = 0;
+}
+
+static void get_distinct(const struct ab_entry *e, uint32_t maps[2])
+{
+	uint64_t both = atomic_load_explicit(&e->extra, relaxed);
+
+	maps[0] = (uint32_t)both;
+	maps[1] = (uint32_t)(both >> 32);
+}
+
+static void set_distinct(struct ab_entry *e, uint32_t cur, uint32_t prev)
+{
+	atomic_store_explicit(&e->extra, (uint64_t)prev << 32 | cur, relaxed);
+}
+
+static void clear_counts(struct ab_entry *e)
+{
+	memset(e->own, 0, sizeof(e->own));
+	memset(e->others, 0, sizeof(e->others));
+	set_distinct(e, 0, 0);
+}
+
+/* The cluster second of a version. */
+static uint32_t version_second(uint64_t version)
+{
+	return (uint32_t)((version >> 16) / 1000);
+}
+
+static void end_state(struct ab_slot *s, const struct ab_now *now)
+{
+	struct ab_entry *e = s->e;
+
+	if(s->state == AB_STATE_BANNED || s->state == AB_STATE_DRY_RUN) {
+		clear_counts(e);
+		/* the same on every proxy that knows the ban */
+		e->epoch = s->state == AB_STATE_BANNED ? version_second(e->version)
+											   : ab_now_cluster_s(now);
+		e->since = s->until;
+	}
+	s->state = AB_STATE_NONE;
+	s->until = 0;
+}
+
+static void roll_window(struct ab_entry *e, uint32_t length, uint32_t now_s)
+{
+	uint32_t start = ab_window_start(now_s, length);
+	unsigned age = ab_window_age(e->wstart, start, length);
+	uint32_t maps[2];
+
+	if(age == 0)
+		return;
+	get_distinct(e, maps);
+	if(age == 1) {
+		e->own[1] = e->own[0];
+		e->others[1] = e->others[0];
+		e->own[0] = e->others[0] = 0;
+		set_distinct(e, 0, maps[0]);
+	} else {
+		clear_counts(e);
+	}
+	e->wstart = start;
+}
+
+void ab_entry_refresh(struct ab_slot *s, const struct ab_settings *set,
+		const struct ab_now *now)
+{
+	if(s->state != AB_STATE_NONE && s->until <= now->mono)
+		end_state(s, now);
+	/* while a ban lasts its counts stand still: they are why it was made */
+	if(s->state != AB_STATE_BANNED && s->state != AB_STATE_DRY_RUN)
+		roll_window(s->e, (uint32_t)set->window, ab_now_cluster_s(now));
+}
+
+void ab_entry_count(struct ab_slot *s, const struct ab_settings *set,
+		const struct ab_now *now, uint64_t user, uint32_t weight)
+{
+	struct ab_entry *e = s->e;
+	uint32_t maps[2];
+
+	ab_entry_refresh(s, set, now);
+	e->own[0] = ab_saturate16(e->own[0], weight);
+	if(user != 0) {
+		get_distinct(e, maps);
+		set_distinct(e, ab_distinct_add(maps[0], user), maps[1]);
+	}
+	e->seen = now->mono;
+	e->flags |= AB_UNSENT_COUNT;
+}
+
+static uint16_t max16(uint16_t a, uint32_t b)
+{
+	return b > a ? ab_saturate16(b, 0) : a;
+}
+
+void ab_entry_merge(struct ab_slot *s, const struct ab_settings *set,
+		const struct ab_now *now, const struct ab_others *others)
+{
+	struct ab_entry *e = s->e;
+	uint32_t maps[2];
+	unsigned age;
+
+	ab_entry_refresh(s, set, now);
+	if(s->state == AB_STATE_BANNED || s->state == AB_STATE_DRY_RUN)
+		return;
+	age = ab_window_age(others->wstart, e->wstart, (uint32_t)set->window);
+	if(age == 2)
+		return;
+	get_distinct(e, maps);
+	if(age == 1) { /* the window turned while the answer was under way */
+		e->others[1] = max16(e->others[1], others->count[0]);
+		set_distinct(e, maps[0], maps[1] | others->distinct[0]);
+		return;
+	}
+	e->others[0] = max16(e->others[0], others->count[0]);
+	e->others[1] = max16(e->others[1], others->count[1]);
+	set_distinct(
+			e, maps[0] | others->distinct[0], maps[1] | others->distinct[1]);
+}
+
+static uint32_t estimate(const struct ab_entry *e, uint32_t cur, uint32_t prev,
+		const struct ab_settings *set, const struct ab_now *now)
+{
+	return ab_window_estimate(
+			cur, prev, e->wstart, ab_now_cluster_s(now), (uint32_t)set->window);
+}
+
+/* FNV-1a over the address: no key, so that all proxies agree. */
+static uint32_t spread_of(const struct ab_entry *e, uint32_t repeats)
+{
+	uint32_t h = 2166136261u ^ repeats;
+	struct ab_key key;
+	size_t i;
+
+	ab_entry_key(e, &key);
+	for(i = 0; i < sizeof(key.addr.b); i++)
+		h = (h ^ key.addr.b[i]) * 16777619u;
+	return h >> 8;
+}
+
+/* A ban that ended longer ago than `memory` is forgotten. */
+static uint32_t remembered(const struct ab_slot *s,
+		const struct ab_settings *set, const struct ab_now *now)
+{
+	const struct ab_entry *e = s->e;
+
+	if(s->state == AB_STATE_BANNED || s->state == AB_STATE_DRY_RUN)
+		return e->repeats;
+	return now->mono - e->since <= (uint32_t)set->memory ? e->repeats : 0;
+}
+
+void ab_entry_counts(const struct ab_slot *s, const struct ab_settings *set,
+		const struct ab_now *now, struct ab_counts *out)
+{
+	const struct ab_entry *e = s->e;
+	uint32_t maps[2];
+
+	get_distinct(e, maps);
+	out->failures = estimate(e, (uint32_t)e->own[0] + e->others[0],
+			(uint32_t)e->own[1] + e->others[1], set, now);
+	out->own = estimate(e, e->own[0], e->own[1], set, now);
+	out->users = ab_distinct_count(maps[0] | maps[1]);
+	out->repeats = (uint8_t)remembered(s, set, now);
+	out->spread = spread_of(e, out->repeats);
+}
+
+static uint64_t next_version(
+		const struct ab_entry *e, const struct ab_now *now, uint16_t node)
+{
+	uint64_t ms = now->cluster_ms, known = e->version >> 16;
+
+	return (ms > known ? ms : known + 1) << 16 | node;
+}
+
+/* What another proxy's ban was made for, so that every proxy can show it. */
+static void take_evidence(struct ab_entry *e, const struct ab_change *c)
+{
+	uint32_t mine = (uint32_t)e->own[0] + e->own[1];
+	uint32_t maps[2];
+
+	if(c->failures <= mine + e->others[0] + e->others[1])
+		return;
+	e->others[1] = 0;
+	e->others[0] = ab_saturate16(c->failures - mine, 0);
+	get_distinct(e, maps);
+	set_distinct(e, maps[0] | c->distinct, maps[1]);
+}
+
+bool ab_entry_change(struct ab_slot *s, const struct ab_settings *set,
+		const struct ab_now *now, const struct ab_change *c)
+{
+	struct ab_entry *e = s->e;
+	bool was_banned;
+
+	ab_entry_refresh(s, set, now);
+	was_banned = s->state == AB_STATE_BANNED || s->state == AB_STATE_DRY_RUN;
+	if(c->version != 0 && c->version <= e->version)
+		return false;
+	if(c->state != AB_STATE_DRY_RUN)
+		e->version = c->version ? c->version : next_version(e, now, c->node);
+	s->state = c->state;
+	s->until = now->mono + c->seconds;
+	if(c->state == AB_STATE_UNBANNED) {
+		clear_counts(e);
+		e->epoch = version_second(e->version);
+		e->since = now->mono;
+		e->repeats = 0;
+	} else {
+		if(!was_banned)
+			e->since = now->mono - c->ago;
+		take_evidence(e, c);
+		e->repeats = c->repeats < REPEATS_MAX ? c->repeats : REPEATS_MAX;
+	}
+	e->proof = c->proof;
+	e->reason = c->reason & 0x3ffu;
+	e->origin = c->origin & 0x3ffu;
+	e->seen = now->mono;
+	if(c->local && c->state != AB_STATE_DRY_RUN)
+		e->flags |= AB_UNSENT_STATE;
+	return true;
+}
+
+void ab_entry_view(const struct ab_slot *s, const struct ab_settings *set,
+		const struct ab_now *now, struct ab_view *out)
+{
+	struct ab_entry copy = *s->e;
+	struct ab_slot at = {&copy, s->until, s->state};
+	struct ab_counts counts;
+
+	ab_entry_refresh(&at, set, now);
+	ab_entry_counts(&at, set, now, &counts);
+	ab_entry_key(&copy, &out->key);
+	get_distinct(&copy, out->distinct);
+	memcpy(out->own, copy.own, sizeof(out->own));
+	memcpy(out->others, copy.others, sizeof(out->others));
+	out->state = at.state;
+	out->proof = copy.proof;
+	out->repeats = counts.repeats;
+	out->flags = copy.flags;
+	out->reason = (uint16_t)copy.reason;
+	out->origin = (uint16_t)copy.origin;
+	/* a live ban shows the counts that made it, not what is left of them */
+	out->failures = at.state == AB_STATE_BANNED || at.state == AB_STATE_DRY_RUN
+							? (uint32_t)copy.own[0] + copy.own[1]
+									  + copy.others[0] + copy.others[1]
+							: counts.failures;
+	out->users = counts.users;
+	out->ttl = at.state != AB_STATE_NONE ? at.until - now->mono : 0;
+	out->age = now->mono - copy.since;
+	out->idle = now->mono - copy.seen;
+	out->wstart = copy.wstart;
+	out->epoch = copy.epoch;
+	out->version = copy.version;
+	out->incarnation = (uint8_t)copy.incarnation;
+}
+
+enum ab_worth ab_entry_worth(const struct ab_slot *s,
+		const struct ab_settings *set, const struct ab_now *now)
+{
+	struct ab_view v;
+
+	ab_entry_view(s, set, now, &v);
+	if(v.state == AB_STATE_BANNED || v.state == AB_STATE_DRY_RUN)
+		return AB_WORTH_BANNED;
+	if(v.state == AB_STATE_UNBANNED)
+		return AB_WORTH_UNBANNED;
+	if(v.flags & AB_UNSENT_ANY)
+		return AB_WORTH_UNSENT;
+	if(v.repeats > 0)
+		return AB_WORTH_REMEMBERED;
+	if(v.failures > 1)
+		return AB_WORTH_FAILURES;
+	return v.failures == 1 || v.own[0] || v.own[1] ? AB_WORTH_ONE_FAILURE
+												   : AB_WORTH_NOTHING;
+}

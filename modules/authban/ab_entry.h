@@ -1,0 +1,213 @@
+/*
+ * authban: what is kept of one source, and how it changes
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Pure operations on one entry; the table (ab_table.h) finds it, locks it and
+ * writes its state back. All functions here are called with that lock held, or
+ * on a copy.
+ *
+ * Invariants
+ * - Counts are shares: `own` is what this proxy alone saw, an absolute number
+ *   per window; `others` is the sum of the other proxies' shares as last read.
+ *   A repeat, a loss or another order of records changes nothing.
+ * - `epoch` is the cluster second of the unban (or of the ban, once it has
+ *   ended) from which the counts begin. A share with an older epoch was counted
+ *   before and is ignored, so old counts never ban again.
+ * - A state (ban, unban) is replaced only by one of a later version.
+ */
+#ifndef AB_ENTRY_H
+#define AB_ENTRY_H
+
+#include "ab_policy.h"
+#include "ab_source.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum ab_kind
+{
+	AB_KIND_FREE = 0,
+	AB_KIND_SOURCE, /* an address, or a network that an operator banned */
+	AB_KIND_MAX
+};
+
+/* What names an entry. `user` is for kinds that have one, else 0. */
+struct ab_key
+{
+	struct ab_addr addr;
+	uint64_t user;
+	uint8_t kind; /* enum ab_kind */
+	uint8_t plen; /* over 128 bits */
+};
+
+/* The moment of an operation: two clocks, never mixed. */
+struct ab_now
+{
+	uint32_t mono;		 /* monotonic seconds; ban ends inside one proxy */
+	uint64_t cluster_ms; /* cluster time; windows, versions, the wire */
+};
+
+static inline uint32_t ab_now_cluster_s(const struct ab_now *now)
+{
+	return (uint32_t)(now->cluster_ms / 1000);
+}
+
+/* Kept in two bits of the index line. */
+enum ab_state
+{
+	AB_STATE_NONE = 0,
+	AB_STATE_BANNED,
+	AB_STATE_DRY_RUN, /* would be banned; never leaves this proxy */
+	AB_STATE_UNBANNED /* the trace of an unban, so that it wins over late bans */
+};
+
+/* How the sender had proved that it receives at its address. */
+enum ab_proof
+{
+	AB_PROOF_NONE = 0,
+	AB_PROOF_TOKEN,
+	AB_PROOF_STREAM,
+	AB_PROOF_NONCE,
+	AB_PROOF_OPERATOR, /* nobody had to: an operator or the script said so */
+	AB_PROOF_MAX
+};
+
+const char *ab_proof_name(enum ab_proof proof);
+
+/* Flags of an entry: what the sync process has still to send. */
+#define AB_UNSENT_COUNT 0x01u	/* own share changed */
+#define AB_UNSENT_STATE 0x02u	/* ban or unban made here */
+#define AB_INFLIGHT_COUNT 0x04u /* taken into the batch under way */
+#define AB_INFLIGHT_STATE 0x08u
+#define AB_UNSENT_ANY 0x0fu
+
+/* One record, 64 bytes: a cache line of its own. */
+struct ab_entry
+{
+	/* read without the lock, to compare the key */
+	_Atomic uint64_t addr[2];
+	_Atomic uint64_t extra; /* user's hash, or two maps of distinct users */
+	_Atomic uint16_t ident; /* kind << 8 | prefix length; 0: free */
+	/* only under the lock */
+	uint8_t flags;
+	uint8_t proof;		/* enum ab_proof of the last state */
+	uint32_t wstart;	/* start of the current window, cluster seconds */
+	uint64_t version;	/* of the last state: cluster ms << 16 | node */
+	uint16_t own[2];	/* failures seen here: this window, the one before */
+	uint16_t others[2]; /* by the other proxies, as last read */
+	uint32_t seen;		/* last failure or state, monotonic seconds */
+	uint32_t since;		/* begin of the ban; after it: its end */
+	uint32_t epoch;		/* counts begin here, cluster seconds */
+	uint32_t reason : 10;
+	uint32_t origin : 10;	  /* node that made the state (ab_names) */
+	uint32_t repeats : 5;	  /* bans within memory, this one included */
+	uint32_t incarnation : 7; /* tells the shares of an evicted and remade entry
+								 apart */
+};
+
+_Static_assert(sizeof(struct ab_entry) == 64, "an entry is one cache line");
+
+/* An entry together with what the index line holds of it. */
+struct ab_slot
+{
+	struct ab_entry *e;
+	uint32_t until; /* end of the state, monotonic seconds */
+	uint8_t state;	/* enum ab_state */
+};
+
+/* A ban or unban, made here or heard of. */
+struct ab_change
+{
+	uint8_t state; /* AB_STATE_BANNED, _DRY_RUN or _UNBANNED */
+	uint8_t proof;
+	uint8_t repeats;
+	uint16_t reason, origin;
+	uint32_t seconds;  /* from now on */
+	uint32_t ago;	   /* seconds since it began, 0 when it is made here */
+	uint32_t failures; /* heard of: what it was made for; made here: 0 */
+	uint32_t distinct; /* heard of: map of the users that failed */
+	uint64_t version;  /* 0: made here, take the next one */
+	uint16_t node;	   /* this proxy's number in versions */
+	bool local;		   /* made here: tell the others */
+};
+
+/* A copy of everything that is known, for RPC, $authban and the wire. */
+struct ab_view
+{
+	struct ab_key key;
+	uint8_t state, proof, repeats, flags;
+	uint16_t reason, origin;
+	uint16_t own[2], others[2];
+	uint32_t distinct[2]; /* maps: this window, the one before */
+	uint32_t failures;	  /* sliding estimate over all proxies */
+	uint32_t users;		  /* distinct users, estimate */
+	uint32_t ttl;		  /* seconds left of the state, 0 when none */
+	uint32_t age;		  /* seconds since it began */
+	uint32_t idle;		  /* seconds since the last failure or change */
+	uint32_t wstart, epoch;
+	uint64_t version;
+	uint8_t incarnation;
+};
+
+/* The other proxies' shares of one entry, summed up by the sync process. */
+struct ab_others
+{
+	uint32_t wstart;	  /* the newer of the two windows that were read */
+	uint32_t count[2];	  /* that window, the one before */
+	uint32_t distinct[2]; /* maps, OR of all shares */
+};
+
+void ab_entry_init(struct ab_slot *s, const struct ab_key *key,
+		const struct ab_now *now, uint8_t incarnation);
+
+bool ab_entry_matches(const struct ab_entry *e, const struct ab_key *key);
+
+void ab_entry_key(const struct ab_entry *e, struct ab_key *key);
+
+/* Ends a state whose time is over and moves the counts to the window of `now`.
+ * Every other operation begins with it. */
+void ab_entry_refresh(struct ab_slot *s, const struct ab_settings *set,
+		const struct ab_now *now);
+
+/* Counts `weight` failures of a user (a hash of it; 0: unknown). */
+void ab_entry_count(struct ab_slot *s, const struct ab_settings *set,
+		const struct ab_now *now, uint64_t user, uint32_t weight);
+
+/* Takes over what the others have counted. Within a window sums only grow. */
+void ab_entry_merge(struct ab_slot *s, const struct ab_settings *set,
+		const struct ab_now *now, const struct ab_others *others);
+
+/* What the policy is asked with. */
+void ab_entry_counts(const struct ab_slot *s, const struct ab_settings *set,
+		const struct ab_now *now, struct ab_counts *out);
+
+/* Makes or applies a state. Returns whether it took effect: false when a later
+ * version is known already. */
+bool ab_entry_change(struct ab_slot *s, const struct ab_settings *set,
+		const struct ab_now *now, const struct ab_change *change);
+
+/* Fills in a view; refreshes a copy, not the entry. */
+void ab_entry_view(const struct ab_slot *s, const struct ab_settings *set,
+		const struct ab_now *now, struct ab_view *out);
+
+/*
+ * How much would be lost with this entry: 0 nothing (expired) up to
+ * AB_WORTH_BANNED. The table evicts the lowest, the oldest first among equals.
+ */
+enum ab_worth
+{
+	AB_WORTH_NOTHING = 0,
+	AB_WORTH_ONE_FAILURE,
+	AB_WORTH_FAILURES,
+	AB_WORTH_REMEMBERED, /* was banned, and a repeat would double */
+	AB_WORTH_UNSENT,	 /* a share or state nobody else has yet */
+	AB_WORTH_UNBANNED,
+	AB_WORTH_BANNED
+};
+
+enum ab_worth ab_entry_worth(const struct ab_slot *s,
+		const struct ab_settings *set, const struct ab_now *now);
+
+#endif

@@ -1,0 +1,168 @@
+/*
+ * authban: count, decide and ban in one step
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "ab_judge.h"
+
+/* What runs under the lock, and what it reports. */
+struct task
+{
+	const struct ab_judge *j;
+	struct ab_judgement *out;
+	uint64_t user;
+	uint32_t weight;
+	enum ab_proof proof;
+	const struct ab_others *others;
+	const struct ab_change *change;
+};
+
+struct ab_key ab_key_source(const struct ab_prefix *p)
+{
+	struct ab_key key = {p->addr, 0, AB_KIND_SOURCE, p->len};
+
+	return key;
+}
+
+uint32_t ab_unban_seconds(const struct ab_settings *set)
+{
+	uint32_t windows = 2 * (uint32_t)set->window;
+
+	return windows > (uint32_t)set->grace ? windows : (uint32_t)set->grace;
+}
+
+static bool is_ban(uint8_t state)
+{
+	return state == AB_STATE_BANNED || state == AB_STATE_DRY_RUN;
+}
+
+static void report(struct task *t, struct ab_slot *s)
+{
+	t->out->ok = true;
+	t->out->state = s->state;
+	ab_entry_view(s, t->j->set, &t->j->now, &t->out->view);
+}
+
+/* Asks the policy; a source that is banned already is not judged again. */
+static void decide(struct task *t, struct ab_slot *s, enum ab_proof proof)
+{
+	struct ab_counts counts;
+	struct ab_decision d;
+	struct ab_change c = {.proof = (uint8_t)proof,
+			.origin = t->j->origin,
+			.node = t->j->node,
+			.local = true};
+
+	if(s->state == AB_STATE_BANNED
+			|| (s->state == AB_STATE_DRY_RUN
+					&& t->j->set->mode == AB_MODE_DRY_RUN))
+		return;
+	ab_entry_counts(s, t->j->set, &t->j->now, &counts);
+	d = ab_policy_decide(t->j->set, &counts);
+	if(d.verdict == AB_VERDICT_PASS)
+		return;
+	c.state = d.verdict == AB_VERDICT_BAN ? AB_STATE_BANNED : AB_STATE_DRY_RUN;
+	c.reason = (uint16_t)d.reason;
+	c.seconds = d.seconds;
+	c.repeats = (uint8_t)(counts.repeats + 1);
+	t->out->news = ab_entry_change(s, t->j->set, &t->j->now, &c);
+}
+
+static void failure(struct ab_slot *s, void *arg)
+{
+	struct task *t = arg;
+
+	ab_entry_count(s, t->j->set, &t->j->now, t->user, t->weight);
+	/* kept for a ban that the others' shares complete later */
+	if(!is_ban(s->state))
+		s->e->proof = (uint8_t)t->proof;
+	decide(t, s, t->proof);
+	report(t, s);
+}
+
+static void merge(struct ab_slot *s, void *arg)
+{
+	struct task *t = arg;
+
+	ab_entry_merge(s, t->j->set, &t->j->now, t->others);
+	decide(t, s, (enum ab_proof)s->e->proof);
+	report(t, s);
+}
+
+static void change(struct ab_slot *s, void *arg)
+{
+	struct task *t = arg;
+	uint8_t before;
+
+	ab_entry_refresh(s, t->j->set, &t->j->now);
+	before = s->state;
+	if(ab_entry_change(s, t->j->set, &t->j->now, t->change))
+		t->out->news = t->change->local || before != s->state;
+	report(t, s);
+}
+
+static void run(const struct ab_key *key, enum ab_find find, ab_slot_f fn,
+		struct task *t)
+{
+	*t->out = (struct ab_judgement){0};
+	if(ab_table_update(t->j->table, key, find, t->j->set, &t->j->now, fn, t)
+			<= 0)
+		t->out->ok = false;
+}
+
+void ab_judge_failure(const struct ab_judge *j, const struct ab_key *key,
+		uint64_t user, uint32_t weight, enum ab_proof proof,
+		struct ab_judgement *out)
+{
+	struct task t = {
+			.j = j, .out = out, .user = user, .weight = weight, .proof = proof};
+
+	run(key, AB_FIND_OR_MAKE, failure, &t);
+}
+
+void ab_judge_others(const struct ab_judge *j, const struct ab_key *key,
+		const struct ab_others *others, struct ab_judgement *out)
+{
+	struct task t = {.j = j, .out = out, .others = others};
+
+	run(key, AB_FIND, merge, &t);
+}
+
+void ab_judge_ban(const struct ab_judge *j, const struct ab_key *key,
+		uint32_t seconds, uint16_t reason, struct ab_judgement *out)
+{
+	struct ab_change c = {.state = AB_STATE_BANNED,
+			.proof = AB_PROOF_OPERATOR,
+			.reason = reason,
+			.origin = j->origin,
+			.node = j->node,
+			.seconds = seconds,
+			.repeats = 1,
+			.local = true};
+	struct task t = {.j = j, .out = out, .change = &c};
+
+	run(key, AB_FIND_OR_MAKE, change, &t);
+}
+
+void ab_judge_unban(const struct ab_judge *j, const struct ab_key *key,
+		struct ab_judgement *out)
+{
+	struct ab_change c = {.state = AB_STATE_UNBANNED,
+			.proof = AB_PROOF_OPERATOR,
+			.reason = AB_REASON_OPERATOR,
+			.origin = j->origin,
+			.node = j->node,
+			.seconds = ab_unban_seconds(j->set),
+			.local = true};
+	struct task t = {.j = j, .out = out, .change = &c};
+
+	run(key, AB_FIND, change, &t);
+}
+
+void ab_judge_apply(const struct ab_judge *j, const struct ab_key *key,
+		const struct ab_change *c, struct ab_judgement *out)
+{
+	struct task t = {.j = j, .out = out, .change = c};
+
+	run(key, AB_FIND_OR_MAKE, change, &t);
+}

@@ -1,0 +1,265 @@
+/*
+ * authban: what this proxy tells the others, and hears from them
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "ab_sync.h"
+
+#include "ab_window.h"
+
+#include <string.h>
+
+#define DAY_MS UINT64_C(86400000)
+#define BAN_MAX_S (30u * 86400u) /* no heard-of ban is longer */
+#define TURN_S 5 /* after a window turned its predecessor is sent once more */
+
+static struct ab_judge judge_of(const struct ab_sync *s)
+{
+	struct ab_judge j = {s->table, s->set, s->now, s->node, s->origin};
+
+	return j;
+}
+
+void ab_sync_connected(struct ab_sync *s, const struct ab_now *now, bool lost)
+{
+	memset(s->ttl_known, 0, sizeof(s->ttl_known));
+	s->resend = true;
+	if(lost)
+		ab_table_mark_all(s->table, s->set, now);
+}
+
+/* --- sending --- */
+
+static void fill_share(struct ab_sync *s, const struct ab_view *v,
+		struct ab_share_io *io, unsigned which, uint32_t start)
+{
+	uint32_t window = (uint32_t)s->set->window;
+	struct ab_share share = {v->own[which], v->distinct[which], v->epoch};
+
+	io->value_len[which] = ab_wire_share_write(&s->wire, window, start,
+			io->field, io->field_len, &share, io->value[which]);
+	io->ttl[which] = 2 * window + 60;
+}
+
+static void fill_shares(
+		struct ab_sync *s, const struct ab_view *v, struct ab_share_io *io)
+{
+	uint32_t window = (uint32_t)s->set->window;
+	uint32_t start[2] = {v->wstart, v->wstart - window};
+	unsigned bucket = ab_wire_count_bucket(&v->key);
+	unsigned i;
+
+	memset(io->value_len, 0, sizeof(io->value_len));
+	memset(io->ttl, 0, sizeof(io->ttl));
+	for(i = 0; i < 2; i++)
+		ab_wire_count_key(&s->wire, &v->key, window, start[i], io->key[i]);
+	io->place_len = ab_wire_place(&v->key, io->field);
+	io->field_len =
+			ab_wire_share_field(&s->wire, &v->key, v->incarnation, io->field);
+	fill_share(s, v, io, 0, start[0]);
+	if(v->own[1] != 0
+			&& (s->resend || ab_now_cluster_s(&s->now) - v->wstart < TURN_S))
+		fill_share(s, v, io, 1, start[1]);
+	if(s->ttl_known[bucket] == v->wstart && !s->resend)
+		io->ttl[0] = 0;
+	s->ttl_known[bucket] = v->wstart;
+}
+
+static void fill_state(
+		struct ab_sync *s, const struct ab_view *v, struct ab_state_io *io)
+{
+	struct ab_names *names = ab_table_names(s->table);
+	struct ab_wire_state rec = {.key = v->key,
+			.state = v->state,
+			.proof = v->proof,
+			.repeats = v->repeats,
+			.version = v->version,
+			.begin = s->now.cluster_ms - (uint64_t)v->age * 1000,
+			.end = s->now.cluster_ms + (uint64_t)v->ttl * 1000,
+			.failures = ab_saturate16(v->failures, 0),
+			.distinct = v->distinct[0] | v->distinct[1]};
+
+	strncpy(rec.reason, ab_names_text(names, v->reason), AB_NAME_LEN);
+	strncpy(rec.origin, ab_names_text(names, v->origin), AB_NAME_LEN);
+	ab_wire_map_key(&s->wire, &v->key, io->map_key);
+	io->field_len = ab_wire_place(&v->key, io->field);
+	io->record_len = ab_wire_state_write(&s->wire, &rec, io->record);
+}
+
+/* --- reading back --- */
+
+/* A share that another proxy (or an earlier start of this one) counted. */
+static void found_share(void *arg, size_t i, unsigned which,
+		const uint8_t *field, size_t field_len, const uint8_t *value,
+		size_t value_len)
+{
+	struct ab_sync *s = arg;
+	const struct ab_view *v = &s->batch[s->share_of[i]];
+	uint32_t window = (uint32_t)s->set->window;
+	const struct ab_share_io *io = &s->shares[i];
+	struct ab_others *sum = &s->others[i];
+	struct ab_share share;
+	enum ab_wire_result r;
+
+	if(field_len < io->place_len + 9
+			|| memcmp(field, io->field, io->place_len) != 0)
+		r = AB_WIRE_LENGTH;
+	else
+		r = ab_wire_share_read(&s->wire, window, v->wstart - which * window,
+				field, field_len, value, value_len, &share);
+	if(r != AB_WIRE_OK) {
+		s->stats.dropped[r]++;
+		return;
+	}
+	if(ab_wire_share_is_own(&s->wire, field, field_len, v->incarnation)
+			|| share.epoch < v->epoch)
+		return;
+	sum->count[which] += share.count;
+	sum->distinct[which] |= share.distinct;
+}
+
+static void tell(struct ab_sync *s, const struct ab_judgement *what)
+{
+	if(what->ok && what->news && s->news)
+		s->news(s->news_arg, what);
+}
+
+static void judge_batch(struct ab_sync *s, size_t n_shares)
+{
+	struct ab_judge j = judge_of(s);
+	struct ab_judgement out;
+	size_t i;
+
+	for(i = 0; i < n_shares; i++) {
+		ab_judge_others(&j, &s->batch[s->share_of[i]].key, &s->others[i], &out);
+		tell(s, &out);
+	}
+}
+
+int ab_sync_batch(struct ab_sync *s, const struct ab_now *now)
+{
+	size_t n, i, n_shares = 0, n_states = 0;
+	int rc;
+
+	s->now = *now;
+	n = ab_table_take_dirty(s->table, s->set, now, s->batch, AB_SYNC_BATCH);
+	if(n == 0) {
+		s->resend = false;
+		return 0;
+	}
+	for(i = 0; i < n; i++) {
+		const struct ab_view *v = &s->batch[i];
+
+		if(v->flags & AB_INFLIGHT_COUNT) {
+			memset(&s->others[n_shares], 0, sizeof(s->others[0]));
+			s->others[n_shares].wstart = v->wstart;
+			s->share_of[n_shares] = (uint16_t)i;
+			fill_shares(s, v, &s->shares[n_shares++]);
+		}
+		if((v->flags & AB_INFLIGHT_STATE) && v->ttl > 0
+				&& (v->state == AB_STATE_BANNED
+						|| v->state == AB_STATE_UNBANNED))
+			fill_state(s, v, &s->states[n_states++]);
+	}
+	rc = s->ops->exchange(
+			s->store, s->states, n_states, s->shares, n_shares, found_share, s);
+	for(i = 0; i < n; i++)
+		ab_table_settle(s->table, &s->batch[i].key, s->set, now, rc == 0);
+	s->stats.batches++;
+	if(rc != 0) {
+		memset(s->ttl_known, 0, sizeof(s->ttl_known));
+		s->stats.failed_batches++;
+		return -1;
+	}
+	s->stats.shares_sent += n_shares;
+	s->stats.states_sent += n_states;
+	judge_batch(s, n_shares);
+	return (int)n;
+}
+
+/* --- hearing --- */
+
+static void mark_state(struct ab_slot *slot, void *arg)
+{
+	(void)arg;
+	slot->e->flags |= AB_UNSENT_STATE;
+}
+
+/*
+ * An older record that arrives after ours may have replaced ours in the map.
+ * Who made the newer one says it once more; nobody else does, so this ends.
+ */
+static void say_again(struct ab_sync *s, const struct ab_wire_state *rec)
+{
+	struct ab_view v;
+
+	if(ab_table_get(s->table, &rec->key, s->set, &s->now, &v) == 1
+			&& v.version > rec->version && v.origin == s->origin
+			&& (v.state == AB_STATE_BANNED || v.state == AB_STATE_UNBANNED))
+		ab_table_update(s->table, &rec->key, AB_FIND, s->set, &s->now,
+				mark_state, NULL);
+}
+
+void ab_sync_apply(struct ab_sync *s, const struct ab_now *now,
+		const uint8_t *bytes, size_t len)
+{
+	struct ab_wire_state rec;
+	enum ab_wire_result r = ab_wire_state_read(&s->wire, bytes, len, &rec);
+	struct ab_names *names = ab_table_names(s->table);
+	struct ab_judgement out;
+	struct ab_change c;
+	struct ab_judge j;
+
+	s->now = *now;
+	if(r == AB_WIRE_OK && (rec.version >> 16) > now->cluster_ms + DAY_MS)
+		r = AB_WIRE_RANGE;
+	if(r != AB_WIRE_OK) {
+		s->stats.dropped[r]++;
+		return;
+	}
+	if(rec.end <= now->cluster_ms)
+		return; /* over already */
+	memset(&c, 0, sizeof(c));
+	c.state = rec.state;
+	c.proof = rec.proof;
+	c.repeats = rec.repeats;
+	c.version = rec.version;
+	c.failures = rec.failures;
+	c.distinct = rec.distinct;
+	c.seconds = (uint32_t)((rec.end - now->cluster_ms + 999) / 1000);
+	if(rec.end - now->cluster_ms > (uint64_t)BAN_MAX_S * 1000)
+		c.seconds = BAN_MAX_S;
+	if(rec.begin < now->cluster_ms
+			&& now->cluster_ms - rec.begin < UINT64_C(365) * DAY_MS)
+		c.ago = (uint32_t)((now->cluster_ms - rec.begin) / 1000);
+	c.reason = ab_names_intern(
+			names, s->table->owner, rec.reason, strlen(rec.reason));
+	c.origin = ab_names_intern(
+			names, s->table->owner, rec.origin, strlen(rec.origin));
+	j = judge_of(s);
+	ab_judge_apply(&j, &rec.key, &c, &out);
+	s->stats.states_applied++;
+	tell(s, &out);
+	say_again(s, &rec);
+}
+
+/* --- time --- */
+
+void ab_sync_clock(struct ab_sync *s, const struct ab_now *now,
+		int64_t offset_ms, bool first)
+{
+	int64_t old = ab_table_clock_offset(s->table);
+	int64_t step = offset_ms - old;
+
+	if(first) {
+		struct ab_now then = *now;
+
+		then.cluster_ms = (uint64_t)((int64_t)now->cluster_ms + step);
+		ab_table_rebase(s->table, s->set, now, &then);
+	} else if(step > AB_SYNC_SLEW_MS) {
+		step = AB_SYNC_SLEW_MS;
+	} else if(step < -AB_SYNC_SLEW_MS) {
+		step = -AB_SYNC_SLEW_MS;
+	}
+	ab_table_set_clock_offset(s->table, old + step);
+}

@@ -1,0 +1,119 @@
+/*
+ * authban: what this proxy tells the others, and hears from them
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Takes what is unsent out of the table in batches, writes it to a store
+ * (Redis, or a fake one in tests), reads what the other proxies counted of the
+ * same sources, and lets the policy judge the sum. Runs in one process only and
+ * knows nothing of SIP or of Redis's protocol.
+ *
+ * Invariants
+ * - A record is the whole truth of one proxy about one source (a share, a
+ *   state), never a difference. Any order, loss or repeat of records leads every
+ *   proxy to the same bans.
+ * - An entry stays marked until the store has answered, so a broken connection
+ *   loses nothing and nothing waits in a queue of its own.
+ */
+#ifndef AB_SYNC_H
+#define AB_SYNC_H
+
+#include "ab_judge.h"
+#include "ab_wire.h"
+
+#define AB_SYNC_BATCH 256
+
+/* One entry's share: where to write it, and what to read. */
+struct ab_share_io
+{
+	char key[2][AB_WIRE_KEY_MAX]; /* this window, the one before */
+	uint8_t field[AB_WIRE_FIELD_MAX];
+	size_t field_len;
+	size_t place_len; /* of field: common to all shares of the source */
+	uint8_t value[2][AB_WIRE_SHARE_MAX];
+	size_t value_len[2]; /* 0: nothing to write for that window */
+	unsigned ttl[2];	 /* seconds to keep the key; 0: it has one already */
+};
+
+/* One state: an entry of the log and a field of the map. */
+struct ab_state_io
+{
+	char map_key[AB_WIRE_KEY_MAX];
+	uint8_t field[AB_WIRE_PLACE_MAX];
+	size_t field_len;
+	uint8_t record[AB_WIRE_STATE_MAX];
+	size_t record_len;
+};
+
+/* Told of each share found for item `i`, window 0 (this) or 1 (before). */
+typedef void (*ab_share_found_f)(void *arg, size_t i, unsigned window,
+		const uint8_t *field, size_t field_len, const uint8_t *value,
+		size_t value_len);
+
+struct ab_store_ops
+{
+	/*
+	 * Writes states and shares, then reads all shares of the same sources,
+	 * in one round trip. 0, or -1 when the outcome is not known: everything
+	 * will be sent again.
+	 */
+	int (*exchange)(void *store, const struct ab_state_io *states,
+			size_t n_states, const struct ab_share_io *shares, size_t n_shares,
+			ab_share_found_f found, void *arg);
+};
+
+struct ab_sync_stats
+{
+	uint64_t batches, failed_batches;
+	uint64_t shares_sent, states_sent, states_applied;
+	uint64_t dropped[AB_WIRE_RESULTS]; /* records refused, by cause */
+};
+
+struct ab_sync
+{
+	const struct ab_table *table;
+	const struct ab_settings *set; /* the caller keeps it up to date */
+	const struct ab_store_ops *ops;
+	void *store;
+	struct ab_wire wire;
+	uint16_t node, origin; /* as in struct ab_judge */
+	/* told of each ban or unban that this process made or took over */
+	void (*news)(void *arg, const struct ab_judgement *what);
+	void *news_arg;
+	struct ab_sync_stats stats;
+	/* private */
+	bool resend; /* previous windows too, until all is sent */
+	uint32_t ttl_known[AB_WIRE_COUNT_BUCKETS]; /* start of the window whose
+												  key got its TTL from us */
+	struct ab_now now;
+	struct ab_view batch[AB_SYNC_BATCH];
+	struct ab_share_io shares[AB_SYNC_BATCH];
+	struct ab_state_io states[AB_SYNC_BATCH];
+	uint16_t share_of[AB_SYNC_BATCH]; /* index into batch */
+	struct ab_others others[AB_SYNC_BATCH];
+};
+
+/* After each (re)connection: nothing is known of the keys' TTLs. When `lost`,
+ * the store may have forgotten: everything that lives is sent again. */
+void ab_sync_connected(struct ab_sync *s, const struct ab_now *now, bool lost);
+
+/*
+ * Sends one batch and judges what came back. Returns how many entries were
+ * sent (AB_SYNC_BATCH: there may be more; 0: nothing to do), or -1 when the
+ * store failed.
+ */
+int ab_sync_batch(struct ab_sync *s, const struct ab_now *now);
+
+/* Applies one record of the log or the map; whatever it is. */
+void ab_sync_apply(struct ab_sync *s, const struct ab_now *now,
+		const uint8_t *bytes, size_t len);
+
+/*
+ * Moves cluster time to `offset_ms`. The first time it is set at once and the
+ * counts move along; later steps are slewed by at most AB_SYNC_SLEW_MS a call.
+ */
+#define AB_SYNC_SLEW_MS 500
+void ab_sync_clock(struct ab_sync *s, const struct ab_now *now,
+		int64_t offset_ms, bool first);
+
+#endif

@@ -1,0 +1,440 @@
+/*
+ * authban: the fixed table of sources in shared memory
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "ab_table_layout.h"
+
+#include "ab_siphash.h"
+
+#include <string.h>
+
+#define relaxed memory_order_relaxed
+#define release memory_order_release
+
+static size_t align64(size_t n)
+{
+	return (n + 63) & ~(size_t)63;
+}
+
+static uint32_t round_entries(uint32_t entries)
+{
+	uint32_t n = AB_TABLE_MIN;
+
+	while(n < entries && n < AB_TABLE_MAX)
+		n <<= 1;
+	return n;
+}
+
+size_t ab_table_bytes(uint32_t entries)
+{
+	size_t n = round_entries(entries), buckets = n / SLOTS;
+	size_t words = ab_dirty_words((uint32_t)buckets);
+
+	return 64 + align64(sizeof(struct ab_table_head))
+		   + buckets * sizeof(struct ab_line) + n * sizeof(struct ab_entry)
+		   + words * 8 + ab_dirty_words((uint32_t)words) * 8;
+}
+
+void ab_table_init(struct ab_table *t, void *mem, uint32_t entries,
+		const uint8_t key[static 16], uint32_t owner)
+{
+	char *p = (char *)mem + (64 - (uintptr_t)mem % 64) % 64;
+	uint32_t n = round_entries(entries);
+	struct ab_table_head *h = (void *)p;
+
+	memset(mem, 0, ab_table_bytes(entries));
+	h->buckets = n / SLOTS;
+	memcpy(h->key, key, sizeof(h->key));
+	p += align64(sizeof(*h));
+	h->lines = (void *)p;
+	p += h->buckets * sizeof(struct ab_line);
+	h->entry = (void *)p;
+	p += n * sizeof(struct ab_entry);
+	h->dirty = (void *)p;
+	h->summary = h->dirty + ab_dirty_words(h->buckets);
+	ab_names_init(&h->names);
+	t->head = h;
+	t->owner = owner;
+	t->alive = ab_lock_process_alive;
+}
+
+struct ab_names *ab_table_names(const struct ab_table *t)
+{
+	return &t->head->names;
+}
+
+int64_t ab_table_clock_offset(const struct ab_table *t)
+{
+	return atomic_load_explicit(&t->head->clock_offset, relaxed);
+}
+
+void ab_table_set_clock_offset(const struct ab_table *t, int64_t offset_ms)
+{
+	atomic_store_explicit(&t->head->clock_offset, offset_ms, relaxed);
+}
+
+uint64_t ab_table_hash(const struct ab_table *t, const void *data, size_t len)
+{
+	uint64_t h = ab_siphash13(t->head->key, data, len);
+
+	return h ? h : 1;
+}
+
+struct ab_place ab_place_of(
+		const struct ab_table_head *h, const struct ab_key *key)
+{
+	uint64_t words[3];
+	uint64_t hash;
+	struct ab_place p;
+
+	memcpy(words, key->addr.b, 16);
+	words[2] = key->user ^ ((uint64_t)key->kind << 8 | key->plen);
+	hash = ab_siphash13(h->key, words, sizeof(words));
+	/* 21 bits each are enough for AB_TABLE_MAX / SLOTS buckets */
+	p.bucket[0] = (uint32_t)hash & (h->buckets - 1);
+	p.bucket[1] = (uint32_t)(hash >> 21) & (h->buckets - 1);
+	p.tag = (uint16_t)(hash >> 48);
+	if(p.tag == 0)
+		p.tag = 1;
+	return p;
+}
+
+/* --- writing under the lock --- */
+
+static void seq_begin(struct ab_line *l)
+{
+	uint32_t seq = atomic_load_explicit(&l->seq, relaxed);
+
+	/* every store that follows is a release store, so none passes this one */
+	atomic_store_explicit(&l->seq, seq | 1, relaxed);
+}
+
+static void seq_end(struct ab_line *l)
+{
+	uint32_t seq = atomic_load_explicit(&l->seq, relaxed);
+
+	atomic_store_explicit(&l->seq, (seq | 1) + 1, release);
+}
+
+static void set_tag(struct ab_line *l, unsigned slot, uint16_t tag)
+{
+	unsigned shift = slot % 4 * 16;
+	uint64_t w = atomic_load_explicit(&l->tags[slot / 4], relaxed);
+
+	w &= ~(UINT64_C(0xffff) << shift);
+	atomic_store_explicit(
+			&l->tags[slot / 4], w | (uint64_t)tag << shift, release);
+}
+
+static void clear_slot(struct ab_table_head *h, uint32_t bucket, unsigned i)
+{
+	struct ab_line *l = &h->lines[bucket];
+
+	set_tag(l, i, 0);
+	atomic_store_explicit(&l->until[i], 0, release);
+	atomic_store_explicit(
+			&l->meta[i], ab_line_meta(l, i) & META_SPILLED, release);
+	atomic_store_explicit(&ab_entry_at(h, bucket, i)->ident, 0, release);
+	atomic_fetch_sub_explicit(&h->entries, 1, relaxed);
+}
+
+/* What a process that died in the middle of a change left behind: a slot whose
+ * tag and key do not belong together is freed. */
+static void repair(struct ab_table_head *h, uint32_t bucket)
+{
+	struct ab_line *l = &h->lines[bucket];
+	unsigned i;
+
+	if(!(atomic_load_explicit(&l->seq, relaxed) & 1))
+		return;
+	for(i = 0; i < SLOTS; i++) {
+		struct ab_key key;
+		struct ab_place p;
+
+		if(ab_line_tag(l, i) == 0)
+			continue;
+		ab_entry_key(ab_entry_at(h, bucket, i), &key);
+		p = ab_place_of(h, &key);
+		if(p.tag != ab_line_tag(l, i)
+				|| (p.bucket[0] != bucket && p.bucket[1] != bucket))
+			clear_slot(h, bucket, i);
+	}
+	seq_end(l);
+}
+
+bool ab_bucket_lock(const struct ab_table *t, uint32_t bucket)
+{
+	struct ab_table_head *h = t->head;
+
+	switch(ab_lock(&h->lines[bucket].lock, t->owner, t->alive)) {
+		case AB_LOCK_OK:
+			return true;
+		case AB_LOCK_STOLEN:
+			atomic_fetch_add_explicit(&h->locks_stolen, 1, relaxed);
+			repair(h, bucket);
+			return true;
+		case AB_LOCK_TIMEOUT:
+		default:
+			atomic_fetch_add_explicit(&h->lock_timeouts, 1, relaxed);
+			return false;
+	}
+}
+
+void ab_bucket_unlock(const struct ab_table *t, uint32_t bucket)
+{
+	ab_unlock(&t->head->lines[bucket].lock);
+}
+
+void ab_slot_free(const struct ab_table *t, uint32_t bucket, unsigned slot)
+{
+	struct ab_line *l = &t->head->lines[bucket];
+
+	seq_begin(l);
+	clear_slot(t->head, bucket, slot);
+	seq_end(l);
+}
+
+/* A banned network has to be looked for by every check. */
+static void note_network(struct ab_table_head *h, const struct ab_slot *s)
+{
+	struct ab_key key;
+
+	if(s->state != AB_STATE_BANNED && s->state != AB_STATE_DRY_RUN)
+		return;
+	ab_entry_key(s->e, &key);
+	if(key.plen < 128)
+		atomic_fetch_or_explicit(&h->nets[key.plen / 64],
+				UINT64_C(1) << (key.plen % 64), relaxed);
+}
+
+void ab_slot_store(const struct ab_table *t, uint32_t bucket, unsigned slot,
+		const struct ab_slot *s)
+{
+	struct ab_table_head *h = t->head;
+	struct ab_line *l = &h->lines[bucket];
+	uint8_t old = ab_line_meta(l, slot);
+	uint8_t meta = (old & META_SPILLED) | s->state;
+	bool in_change = atomic_load_explicit(&l->seq, relaxed) & 1;
+
+	if(!h->clustered)
+		s->e->flags = 0;
+	if(s->e->flags & AB_UNSENT_ANY)
+		meta |= META_UNSENT;
+	if((old & META_STATE) != s->state
+			|| atomic_load_explicit(&l->until[slot], relaxed) != s->until) {
+		note_network(h, s);
+		if(!in_change)
+			seq_begin(l);
+		atomic_store_explicit(&l->until[slot], s->until, release);
+		atomic_store_explicit(&l->meta[slot], meta, release);
+		if(!in_change)
+			seq_end(l);
+	} else if(meta != old) {
+		atomic_store_explicit(&l->meta[slot], meta, release);
+	}
+	if(s->e->flags & (AB_UNSENT_COUNT | AB_UNSENT_STATE))
+		ab_dirty_set(h, bucket);
+}
+
+static int find_slot(const struct ab_table_head *h, uint32_t bucket,
+		uint16_t tag, const struct ab_key *key)
+{
+	const struct ab_line *l = &h->lines[bucket];
+	unsigned i;
+
+	for(i = 0; i < SLOTS; i++)
+		if(ab_line_tag(l, i) == tag
+				&& ab_entry_matches(ab_entry_at(h, bucket, i), key))
+			return (int)i;
+	return -1;
+}
+
+static int free_slot(const struct ab_table_head *h, uint32_t bucket)
+{
+	unsigned i;
+
+	for(i = 0; i < SLOTS; i++)
+		if(ab_line_tag(&h->lines[bucket], i) == 0)
+			return (int)i;
+	return -1;
+}
+
+/* One update under way: what is wanted, and which slot it got. */
+struct job
+{
+	const struct ab_table *t;
+	const struct ab_key *key;
+	const struct ab_settings *set;
+	const struct ab_now *now;
+	struct ab_place at;
+	uint32_t bucket;
+	int slot;
+};
+
+/* Among both buckets the slot that is worth the least: a free one first, the
+ * longest idle among equals. Both locks are held. */
+static void choose_victim(struct job *j)
+{
+	const struct ab_table_head *h = j->t->head;
+	int best = AB_WORTH_BANNED + 1;
+	uint32_t best_idle = 0;
+	unsigned b, i;
+
+	for(b = 0; b < 2; b++) {
+		for(i = 0; i < SLOTS; i++) {
+			struct ab_slot s = ab_slot_at(h, j->at.bucket[b], i);
+			bool empty = ab_line_tag(&h->lines[j->at.bucket[b]], i) == 0;
+			int worth = empty ? -1 : (int)ab_entry_worth(&s, j->set, j->now);
+			/* among live bans the one that ends first goes */
+			uint32_t idle = worth == AB_WORTH_BANNED ? UINT32_MAX - s.until
+													 : j->now->mono - s.e->seen;
+
+			if(worth < best || (worth == best && !empty && idle > best_idle)) {
+				best = worth;
+				best_idle = idle;
+				j->bucket = j->at.bucket[b];
+				j->slot = (int)i;
+			}
+		}
+	}
+}
+
+/* Empties the slot of a job for its key, counting what gives way. The line's
+ * sequence is odd from here until the caller ends it. */
+static void occupy(struct job *j)
+{
+	struct ab_table_head *h = j->t->head;
+	struct ab_line *l = &h->lines[j->bucket];
+	struct ab_slot s = ab_slot_at(h, j->bucket, (unsigned)j->slot);
+	uint32_t made = atomic_fetch_add_explicit(&h->entries, 1, relaxed);
+
+	seq_begin(l);
+	if(ab_line_tag(l, (unsigned)j->slot) != 0) {
+		enum ab_worth worth = ab_entry_worth(&s, j->set, j->now);
+
+		if(worth != AB_WORTH_NOTHING)
+			atomic_fetch_add_explicit(&h->evictions, 1, relaxed);
+		if(worth == AB_WORTH_BANNED)
+			atomic_fetch_add_explicit(&h->evicted_bans, 1, relaxed);
+		clear_slot(h, j->bucket, (unsigned)j->slot);
+	}
+	ab_entry_init(&s, j->key, j->now, (uint8_t)(made + j->now->mono));
+	set_tag(l, (unsigned)j->slot, j->at.tag);
+	if(j->bucket != j->at.bucket[0]) {
+		struct ab_line *first = &h->lines[j->at.bucket[0]];
+
+		atomic_fetch_or_explicit(&first->meta[0], META_SPILLED, release);
+	}
+}
+
+/* Finds or makes the slot with the given locks held. 1 found, 2 made, 0 not
+ * there, -1 the second bucket is needed too. */
+static int obtain(struct job *j, enum ab_find find, bool both)
+{
+	const struct ab_table_head *h = j->t->head;
+	bool spilled = ab_line_meta(&h->lines[j->at.bucket[0]], 0) & META_SPILLED;
+
+	j->bucket = j->at.bucket[0];
+	j->slot = find_slot(h, j->bucket, j->at.tag, j->key);
+	if(j->slot < 0 && spilled && !both)
+		return -1;
+	if(j->slot < 0 && both) {
+		j->bucket = j->at.bucket[1];
+		j->slot = find_slot(h, j->bucket, j->at.tag, j->key);
+	}
+	if(j->slot >= 0)
+		return 1;
+	if(find == AB_FIND)
+		return 0;
+	j->bucket = j->at.bucket[0];
+	j->slot = free_slot(h, j->bucket);
+	if(j->slot < 0 && !both)
+		return -1;
+	if(j->slot < 0)
+		choose_victim(j);
+	occupy(j);
+	return 2;
+}
+
+static bool lock_place(
+		const struct ab_table *t, const struct ab_place *p, bool both)
+{
+	uint32_t low = p->bucket[0], high = p->bucket[1];
+
+	if(!both || low == high)
+		return ab_bucket_lock(t, low);
+	if(low > high) {
+		low = p->bucket[1];
+		high = p->bucket[0];
+	}
+	if(!ab_bucket_lock(t, low))
+		return false;
+	if(ab_bucket_lock(t, high))
+		return true;
+	ab_bucket_unlock(t, low);
+	return false;
+}
+
+static void unlock_place(
+		const struct ab_table *t, const struct ab_place *p, bool both)
+{
+	ab_bucket_unlock(t, p->bucket[0]);
+	if(both && p->bucket[0] != p->bucket[1])
+		ab_bucket_unlock(t, p->bucket[1]);
+}
+
+/* One try with one or both locks; -2: try again with both. */
+static int update_once(
+		struct job *j, enum ab_find find, bool both, ab_slot_f fn, void *arg)
+{
+	struct ab_table_head *h = j->t->head;
+	struct ab_slot s;
+	int got;
+
+	if(!lock_place(j->t, &j->at, both))
+		return -1;
+	got = obtain(j, find, both);
+	if(got > 0) {
+		s = ab_slot_at(h, j->bucket, (unsigned)j->slot);
+		fn(&s, arg);
+		ab_slot_store(j->t, j->bucket, (unsigned)j->slot, &s);
+		if(got == 2)
+			seq_end(&h->lines[j->bucket]);
+	}
+	unlock_place(j->t, &j->at, both);
+	return got < 0 ? -2 : got > 0;
+}
+
+int ab_table_update(const struct ab_table *t, const struct ab_key *key,
+		enum ab_find find, const struct ab_settings *set,
+		const struct ab_now *now, ab_slot_f fn, void *arg)
+{
+	struct job j = {t, key, set, now, ab_place_of(t->head, key), 0, -1};
+	int rc = update_once(&j, find, false, fn, arg);
+
+	return rc == -2 ? update_once(&j, find, true, fn, arg) : rc;
+}
+
+struct view_job
+{
+	const struct ab_settings *set;
+	const struct ab_now *now;
+	struct ab_view *out;
+};
+
+static void view_slot(struct ab_slot *s, void *arg)
+{
+	struct view_job *j = arg;
+
+	ab_entry_view(s, j->set, j->now, j->out);
+}
+
+int ab_table_get(const struct ab_table *t, const struct ab_key *key,
+		const struct ab_settings *set, const struct ab_now *now,
+		struct ab_view *out)
+{
+	struct view_job j = {set, now, out};
+
+	return ab_table_update(t, key, AB_FIND, set, now, view_slot, &j);
+}

@@ -1,0 +1,107 @@
+/*
+ * authban: how the shared block is laid out (private to ab_table*.c)
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef AB_TABLE_LAYOUT_H
+#define AB_TABLE_LAYOUT_H
+
+#include "ab_table.h"
+
+#define SLOTS 8 /* of a bucket */
+
+#define META_STATE 0x03u   /* enum ab_state */
+#define META_UNSENT 0x04u  /* the record has AB_UNSENT_* or AB_INFLIGHT_* */
+#define META_SPILLED 0x80u /* meta[0]: some keys of this bucket are elsewhere */
+
+/* The index of one bucket: 64 bytes, one cache line. */
+struct ab_line
+{
+	_Atomic uint64_t tags[2];	   /* 8 x 16 bits; 0: the slot is free */
+	_Atomic uint32_t until[SLOTS]; /* end of state, monotonic seconds */
+	_Atomic uint8_t meta[SLOTS];
+	_Atomic uint32_t seq;  /* odd: identity or state is being changed */
+	_Atomic uint32_t lock; /* owner's id */
+};
+
+_Static_assert(sizeof(struct ab_line) == 64, "a line is one cache line");
+
+struct ab_table_head
+{
+	uint32_t buckets; /* a power of two */
+	uint8_t key[16];
+	bool clustered;
+	_Atomic int64_t clock_offset; /* ms */
+	_Atomic uint32_t entries;
+	_Atomic uint32_t asleep; /* the sync process waits to be woken */
+	_Atomic uint64_t evictions, evicted_bans, lock_timeouts, locks_stolen;
+	/* prefix lengths other than a source's own that were ever banned: bit n of
+	 * the 128; each costs a check one more cache line */
+	_Atomic uint64_t nets[2];
+	struct ab_line *lines;
+	struct ab_entry *entry;	   /* SLOTS for each line, same order */
+	_Atomic uint64_t *dirty;   /* one bit a bucket */
+	_Atomic uint64_t *summary; /* one bit a word of dirty */
+	struct ab_names names;
+};
+
+static inline uint32_t ab_dirty_words(uint32_t buckets)
+{
+	return (buckets + 63) / 64;
+}
+
+static inline struct ab_entry *ab_entry_at(
+		const struct ab_table_head *h, uint32_t bucket, unsigned slot)
+{
+	return &h->entry[(size_t)bucket * SLOTS + slot];
+}
+
+static inline uint16_t ab_line_tag(const struct ab_line *l, unsigned slot)
+{
+	uint64_t w = atomic_load_explicit(&l->tags[slot / 4], memory_order_relaxed);
+
+	return (uint16_t)(w >> (slot % 4 * 16));
+}
+
+static inline uint8_t ab_line_meta(const struct ab_line *l, unsigned slot)
+{
+	return atomic_load_explicit(&l->meta[slot], memory_order_relaxed);
+}
+
+/* A slot as the entry operations want it. Under the lock. */
+static inline struct ab_slot ab_slot_at(
+		const struct ab_table_head *h, uint32_t bucket, unsigned slot)
+{
+	const struct ab_line *l = &h->lines[bucket];
+	struct ab_slot s = {ab_entry_at(h, bucket, slot),
+			atomic_load_explicit(&l->until[slot], memory_order_relaxed),
+			ab_line_meta(l, slot) & META_STATE};
+
+	return s;
+}
+
+/* Where a key may lie. */
+struct ab_place
+{
+	uint32_t bucket[2];
+	uint16_t tag;
+};
+
+struct ab_place ab_place_of(
+		const struct ab_table_head *h, const struct ab_key *key);
+
+/* Locks one bucket, repairing it after a dead owner; false: timeout. */
+bool ab_bucket_lock(const struct ab_table *t, uint32_t bucket);
+void ab_bucket_unlock(const struct ab_table *t, uint32_t bucket);
+
+/* Frees a slot. Under the lock. */
+void ab_slot_free(const struct ab_table *t, uint32_t bucket, unsigned slot);
+
+/* Writes back until, state and the unsent mark. Under the lock. */
+void ab_slot_store(const struct ab_table *t, uint32_t bucket, unsigned slot,
+		const struct ab_slot *s);
+
+/* Says that a bucket has something to send. */
+void ab_dirty_set(struct ab_table_head *h, uint32_t bucket);
+
+#endif

@@ -1,0 +1,326 @@
+/*
+ * authban: records on their way through Redis
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "ab_wire.h"
+
+#include "ab_siphash.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define FLAG_SIGNED 0x01u
+#define SHARE_BODY 12
+#define SHARE_MAC 8
+#define STATE_MAC 16
+#define STATE_FIXED 57 /* bytes of a state before its two texts */
+#define STATE_BODY_MAX (STATE_FIXED + 2 * (1 + AB_NAME_LEN))
+
+_Static_assert(SHARE_BODY + SHARE_MAC == AB_WIRE_SHARE_MAX, "share");
+_Static_assert(STATE_BODY_MAX + STATE_MAC <= AB_WIRE_STATE_MAX, "state");
+
+const char *ab_wire_result_name(enum ab_wire_result r)
+{
+	static const char *const names[AB_WIRE_RESULTS] = {
+			"ok", "length", "version", "unsigned", "mac", "range"};
+
+	return (size_t)r < AB_WIRE_RESULTS ? names[r] : "unknown";
+}
+
+static uint8_t *put(uint8_t *p, uint64_t v, unsigned bytes)
+{
+	while(bytes-- > 0)
+		*p++ = (uint8_t)(v >> (8 * bytes));
+	return p;
+}
+
+static uint64_t get(const uint8_t **p, unsigned bytes)
+{
+	uint64_t v = 0;
+
+	while(bytes-- > 0)
+		v = v << 8 | *(*p)++;
+	return v;
+}
+
+/* --- names --- */
+
+size_t ab_wire_place(
+		const struct ab_key *key, uint8_t out[static AB_WIRE_PLACE_MAX])
+{
+	bool v4 = key->plen >= AB_V4_BITS && ab_addr_is_v4(&key->addr);
+	size_t from = v4 ? 12 : 0;
+	size_t n = v4 ? 4 : (key->plen + 7u) / 8;
+
+	out[0] = key->kind;
+	out[1] = key->plen;
+	memcpy(out + 2, key->addr.b + from, n);
+	return 2 + n;
+}
+
+/* The same number on every proxy, so it has no secret; a crowd in one bucket
+ * costs Redis a larger hash and no more. */
+static uint32_t place_hash(const struct ab_key *key)
+{
+	static const uint8_t no_key[16];
+	uint8_t place[AB_WIRE_PLACE_MAX];
+	size_t len = ab_wire_place(key, place);
+
+	return (uint32_t)(ab_siphash13(no_key, place, len) >> 32);
+}
+
+unsigned ab_wire_count_bucket(const struct ab_key *key)
+{
+	return place_hash(key) % AB_WIRE_COUNT_BUCKETS;
+}
+
+void ab_wire_count_key(const struct ab_wire *w, const struct ab_key *key,
+		uint32_t window, uint32_t start, char out[static AB_WIRE_KEY_MAX])
+{
+	snprintf(out, AB_WIRE_KEY_MAX, "{%s:0}:c:%u.%u:%u", w->prefix,
+			(unsigned)window, (unsigned)start, ab_wire_count_bucket(key));
+}
+
+void ab_wire_map_bucket_key(const struct ab_wire *w, unsigned bucket,
+		char out[static AB_WIRE_KEY_MAX])
+{
+	snprintf(out, AB_WIRE_KEY_MAX, "{%s:0}:b:%u", w->prefix, bucket);
+}
+
+void ab_wire_map_key(const struct ab_wire *w, const struct ab_key *key,
+		char out[static AB_WIRE_KEY_MAX])
+{
+	ab_wire_map_bucket_key(w, place_hash(key) % AB_WIRE_MAP_BUCKETS, out);
+}
+
+void ab_wire_log_key(const struct ab_wire *w, char out[static AB_WIRE_KEY_MAX])
+{
+	snprintf(out, AB_WIRE_KEY_MAX, "{%s:0}:log", w->prefix);
+}
+
+void ab_wire_mark_key(const struct ab_wire *w, char out[static AB_WIRE_KEY_MAX])
+{
+	snprintf(out, AB_WIRE_KEY_MAX, "{%s:0}:mark", w->prefix);
+}
+
+size_t ab_wire_share_field(const struct ab_wire *w, const struct ab_key *key,
+		uint8_t incarnation, uint8_t out[static AB_WIRE_FIELD_MAX])
+{
+	size_t n = ab_wire_place(key, out);
+
+	memcpy(out + n, w->node, 4);
+	memcpy(out + n + 4, w->boot, 4);
+	out[n + 8] = incarnation;
+	return n + 9;
+}
+
+bool ab_wire_share_is_own(const struct ab_wire *w, const uint8_t *field,
+		size_t len, uint8_t incarnation)
+{
+	return len >= 9 && memcmp(field + len - 9, w->node, 4) == 0
+		   && memcmp(field + len - 5, w->boot, 4) == 0
+		   && field[len - 1] == incarnation;
+}
+
+/* --- shares --- */
+
+/* MAC over: "share", the cluster, the window, the field, the body. */
+static void sign_share(const struct ab_wire *w, uint32_t window, uint32_t start,
+		const uint8_t *field, size_t field_len, const uint8_t *body,
+		uint8_t out[static AB_MAC_LEN])
+{
+	uint8_t data[6 + AB_WIRE_PREFIX_MAX + 8 + AB_WIRE_FIELD_MAX + SHARE_BODY];
+	size_t plen = strlen(w->prefix);
+	uint8_t *p = data;
+
+	memcpy(p, "share", 5);
+	p[5] = (uint8_t)plen;
+	memcpy(p + 6, w->prefix, plen);
+	p = put(put(p + 6 + plen, window, 4), start, 4);
+	memcpy(p, field, field_len);
+	memcpy(p + field_len, body, SHARE_BODY);
+	p += field_len + SHARE_BODY;
+	w->mac.sign(w->mac.key, data, (size_t)(p - data), out);
+}
+
+size_t ab_wire_share_write(const struct ab_wire *w, uint32_t window,
+		uint32_t start, const uint8_t *field, size_t field_len,
+		const struct ab_share *share, uint8_t out[static AB_WIRE_SHARE_MAX])
+{
+	uint8_t full[AB_MAC_LEN];
+	uint8_t *p = out;
+
+	*p++ = AB_WIRE_VERSION;
+	*p++ = w->mac.sign ? FLAG_SIGNED : 0;
+	p = put(p, share->count, 2);
+	p = put(p, share->distinct, 4);
+	p = put(p, share->epoch, 4);
+	if(!w->mac.sign)
+		return SHARE_BODY;
+	sign_share(w, window, start, field, field_len, out, full);
+	memcpy(p, full, SHARE_MAC);
+	return AB_WIRE_SHARE_MAX;
+}
+
+/* What both kinds of record begin with. */
+static enum ab_wire_result check_head(
+		const struct ab_wire *w, const uint8_t *bytes, size_t len, size_t min)
+{
+	if(len < 2)
+		return AB_WIRE_LENGTH;
+	if(bytes[0] != AB_WIRE_VERSION)
+		return bytes[0] > AB_WIRE_VERSION ? AB_WIRE_VERSION_UNKNOWN
+										  : AB_WIRE_RANGE;
+	if(bytes[1] & ~FLAG_SIGNED)
+		return AB_WIRE_RANGE;
+	if((w->mac.sign != NULL) != ((bytes[1] & FLAG_SIGNED) != 0))
+		return AB_WIRE_UNSIGNED;
+	return len < min ? AB_WIRE_LENGTH : AB_WIRE_OK;
+}
+
+enum ab_wire_result ab_wire_share_read(const struct ab_wire *w, uint32_t window,
+		uint32_t start, const uint8_t *field, size_t field_len,
+		const uint8_t *value, size_t len, struct ab_share *out)
+{
+	size_t want = SHARE_BODY + (w->mac.sign ? SHARE_MAC : 0);
+	enum ab_wire_result r = check_head(w, value, len, want);
+	const uint8_t *p = value + 2;
+	uint8_t full[AB_MAC_LEN];
+
+	if(r != AB_WIRE_OK)
+		return r;
+	if(len != want || field_len < 11 || field_len > AB_WIRE_FIELD_MAX)
+		return AB_WIRE_LENGTH;
+	if(w->mac.sign) {
+		sign_share(w, window, start, field, field_len, value, full);
+		if(!ab_mac_equal(full, value + SHARE_BODY, SHARE_MAC))
+			return AB_WIRE_MAC;
+	}
+	out->count = (uint16_t)get(&p, 2);
+	out->distinct = (uint32_t)get(&p, 4);
+	out->epoch = (uint32_t)get(&p, 4);
+	return AB_WIRE_OK;
+}
+
+/* --- states --- */
+
+static void sign_state(const struct ab_wire *w, const uint8_t *body, size_t len,
+		uint8_t out[static AB_MAC_LEN])
+{
+	uint8_t data[6 + AB_WIRE_PREFIX_MAX + STATE_BODY_MAX];
+	size_t plen = strlen(w->prefix);
+
+	memcpy(data, "state", 5);
+	data[5] = (uint8_t)plen;
+	memcpy(data + 6, w->prefix, plen);
+	memcpy(data + 6 + plen, body, len);
+	w->mac.sign(w->mac.key, data, 6 + plen + len, out);
+}
+
+static uint8_t *put_text(uint8_t *p, const char *text)
+{
+	size_t n = strlen(text);
+
+	*p++ = (uint8_t)n;
+	memcpy(p, text, n);
+	return p + n;
+}
+
+size_t ab_wire_state_write(const struct ab_wire *w,
+		const struct ab_wire_state *s, uint8_t out[static AB_WIRE_STATE_MAX])
+{
+	uint8_t full[AB_MAC_LEN];
+	uint8_t *p = out;
+
+	*p++ = AB_WIRE_VERSION;
+	*p++ = w->mac.sign ? FLAG_SIGNED : 0;
+	*p++ = s->key.kind;
+	*p++ = s->key.plen;
+	memcpy(p, s->key.addr.b, 16);
+	p = put(p + 16, s->state, 1);
+	p = put(p, s->proof, 1);
+	p = put(p, s->repeats, 1);
+	p = put(p, s->key.user, 4); /* kinds with a user come later; 0 */
+	p = put(p, s->version, 8);
+	p = put(p, s->begin, 8);
+	p = put(p, s->end, 8);
+	p = put(p, s->failures, 2);
+	p = put(p, s->distinct, 4);
+	p = put_text(p, s->reason);
+	p = put_text(p, s->origin);
+	if(w->mac.sign) {
+		sign_state(w, out, (size_t)(p - out), full);
+		memcpy(p, full, STATE_MAC);
+		p += STATE_MAC;
+	}
+	return (size_t)(p - out);
+}
+
+/* A length byte and that many bytes, before `end`. */
+static bool get_text(
+		const uint8_t **p, const uint8_t *end, char out[static AB_NAME_LEN + 1])
+{
+	size_t n;
+
+	if(*p >= end)
+		return false;
+	n = *(*p)++;
+	if(n > AB_NAME_LEN || n > (size_t)(end - *p) || memchr(*p, '\0', n))
+		return false;
+	memcpy(out, *p, n);
+	out[n] = '\0';
+	*p += n;
+	return true;
+}
+
+static bool state_in_range(const struct ab_wire_state *s)
+{
+	struct ab_prefix p;
+
+	if(s->key.kind == AB_KIND_FREE || s->key.kind >= AB_KIND_MAX
+			|| s->key.plen > 128)
+		return false;
+	p = ab_prefix_make(&s->key.addr, s->key.plen);
+	return ab_addr_equal(&p.addr, &s->key.addr)
+		   && (s->state == AB_STATE_BANNED || s->state == AB_STATE_UNBANNED)
+		   && s->proof < AB_PROOF_MAX && s->version != 0 && s->begin <= s->end;
+}
+
+enum ab_wire_result ab_wire_state_read(const struct ab_wire *w,
+		const uint8_t *bytes, size_t len, struct ab_wire_state *out)
+{
+	size_t mac = w->mac.sign ? STATE_MAC : 0;
+	enum ab_wire_result r = check_head(w, bytes, len, STATE_FIXED + 2 + mac);
+	const uint8_t *p = bytes + 2, *end;
+	uint8_t full[AB_MAC_LEN];
+
+	if(r != AB_WIRE_OK)
+		return r;
+	if(len > AB_WIRE_STATE_MAX || len - mac > STATE_BODY_MAX)
+		return AB_WIRE_LENGTH;
+	end = bytes + len - mac;
+	if(mac) {
+		sign_state(w, bytes, len - mac, full);
+		if(!ab_mac_equal(full, end, STATE_MAC))
+			return AB_WIRE_MAC;
+	}
+	memset(out, 0, sizeof(*out));
+	out->key.kind = (uint8_t)get(&p, 1);
+	out->key.plen = (uint8_t)get(&p, 1);
+	memcpy(out->key.addr.b, p, 16);
+	p += 16;
+	out->state = (uint8_t)get(&p, 1);
+	out->proof = (uint8_t)get(&p, 1);
+	out->repeats = (uint8_t)get(&p, 1);
+	out->key.user = get(&p, 4);
+	out->version = get(&p, 8);
+	out->begin = get(&p, 8);
+	out->end = get(&p, 8);
+	out->failures = (uint16_t)get(&p, 2);
+	out->distinct = (uint32_t)get(&p, 4);
+	if(!get_text(&p, end, out->reason) || !get_text(&p, end, out->origin)
+			|| p != end)
+		return AB_WIRE_LENGTH;
+	return state_in_range(out) ? AB_WIRE_OK : AB_WIRE_RANGE;
+}

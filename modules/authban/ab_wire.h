@@ -1,0 +1,129 @@
+/*
+ * authban: records on their way through Redis
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Purpose: turn shares and states into bytes and back. Not its purpose: to
+ * decide whether a true record matters (ab_sync, ab_entry do).
+ *
+ * Every byte read is hostile: length, version, MAC and ranges are checked
+ * before anything is used. With a cluster key each record carries a MAC over
+ * the cluster's name, the place it is stored at and its content, so it can be
+ * neither invented nor moved to another source or window. Without a key records
+ * say so, and a reader that has a key refuses them.
+ *
+ * Numbers are big-endian. Keys of one cluster share one hash tag, so that a
+ * Redis Cluster keeps them on one slot:
+ *   {PREFIX:0}:c:LENGTH.START:BUCKET   hash of shares of one window
+ *       field: kind 1, prefix length 1, address 4 or up to 16, node 4, boot 4,
+ *              incarnation 1
+ *       value: version 1, flags 1, count 2, users 4, epoch 4, MAC 8 when signed
+ *   {PREFIX:0}:b:BUCKET                hash of states, the truth to load
+ *       field: kind, prefix length, address; value: a state
+ *   {PREFIX:0}:log                     stream of states; entry field "r"
+ */
+#ifndef AB_WIRE_H
+#define AB_WIRE_H
+
+#include "ab_entry.h"
+#include "ab_mac.h"
+#include "ab_names.h"
+
+#define AB_WIRE_VERSION 1
+
+#define AB_WIRE_PREFIX_MAX 32 /* bytes of a cluster's name */
+#define AB_WIRE_KEY_MAX 96	  /* of a Redis key's name, with NUL */
+#define AB_WIRE_PLACE_MAX 18  /* kind, prefix length, address */
+#define AB_WIRE_FIELD_MAX (AB_WIRE_PLACE_MAX + 9)
+#define AB_WIRE_SHARE_MAX 20
+#define AB_WIRE_STATE_MAX 192
+
+#define AB_WIRE_COUNT_BUCKETS 4096 /* a window; keeps each a listpack */
+#define AB_WIRE_MAP_BUCKETS 256
+
+struct ab_wire
+{
+	struct ab_mac mac; /* sign == NULL: no cluster key */
+	char prefix[AB_WIRE_PREFIX_MAX + 1];
+	uint8_t node[4]; /* this proxy: hash of its name */
+	uint8_t boot[4]; /* this start of it: random */
+};
+
+enum ab_wire_result
+{
+	AB_WIRE_OK = 0,
+	AB_WIRE_LENGTH,			 /* too short, too long, or lengths that disagree */
+	AB_WIRE_VERSION_UNKNOWN, /* made by a newer authban */
+	AB_WIRE_UNSIGNED, /* no MAC, and we have a key; or the other way round */
+	AB_WIRE_MAC,	  /* forged, moved, or another key */
+	AB_WIRE_RANGE,	  /* a value that cannot be */
+	AB_WIRE_RESULTS
+};
+
+const char *ab_wire_result_name(enum ab_wire_result r);
+
+/* What one proxy counted of one source in one window. */
+struct ab_share
+{
+	uint16_t count;
+	uint32_t distinct; /* map of users */
+	uint32_t epoch;	   /* counted since, cluster seconds */
+};
+
+/* Bytes that name a source: at the head of a share's field, and the field of
+ * the map. Returns the length. */
+size_t ab_wire_place(
+		const struct ab_key *key, uint8_t out[static AB_WIRE_PLACE_MAX]);
+
+/* Names of Redis keys. `window` is the length, `start` the begin, seconds. */
+void ab_wire_count_key(const struct ab_wire *w, const struct ab_key *key,
+		uint32_t window, uint32_t start, char out[static AB_WIRE_KEY_MAX]);
+void ab_wire_map_key(const struct ab_wire *w, const struct ab_key *key,
+		char out[static AB_WIRE_KEY_MAX]);
+void ab_wire_map_bucket_key(const struct ab_wire *w, unsigned bucket,
+		char out[static AB_WIRE_KEY_MAX]);
+void ab_wire_log_key(const struct ab_wire *w, char out[static AB_WIRE_KEY_MAX]);
+void ab_wire_mark_key(
+		const struct ab_wire *w, char out[static AB_WIRE_KEY_MAX]);
+
+/* Number of the bucket of ab_wire_count_key, 0..AB_WIRE_COUNT_BUCKETS - 1. */
+unsigned ab_wire_count_bucket(const struct ab_key *key);
+
+/* The field of this proxy's own share. Returns the length. */
+size_t ab_wire_share_field(const struct ab_wire *w, const struct ab_key *key,
+		uint8_t incarnation, uint8_t out[static AB_WIRE_FIELD_MAX]);
+
+/* Whether a field is a share of this very start of this proxy. */
+bool ab_wire_share_is_own(const struct ab_wire *w, const uint8_t *field,
+		size_t len, uint8_t incarnation);
+
+/* The value to a field. Returns the length. */
+size_t ab_wire_share_write(const struct ab_wire *w, uint32_t window,
+		uint32_t start, const uint8_t *field, size_t field_len,
+		const struct ab_share *share, uint8_t out[static AB_WIRE_SHARE_MAX]);
+
+enum ab_wire_result ab_wire_share_read(const struct ab_wire *w, uint32_t window,
+		uint32_t start, const uint8_t *field, size_t field_len,
+		const uint8_t *value, size_t len, struct ab_share *out);
+
+/* A ban or an unban as proxies tell it each other. */
+struct ab_wire_state
+{
+	struct ab_key key;
+	uint8_t state; /* AB_STATE_BANNED or AB_STATE_UNBANNED */
+	uint8_t proof, repeats;
+	uint64_t version;	 /* cluster ms << 16 | node */
+	uint64_t begin, end; /* cluster ms */
+	uint16_t failures;
+	uint32_t distinct;
+	char reason[AB_NAME_LEN + 1], origin[AB_NAME_LEN + 1];
+};
+
+size_t ab_wire_state_write(const struct ab_wire *w,
+		const struct ab_wire_state *state,
+		uint8_t out[static AB_WIRE_STATE_MAX]);
+
+enum ab_wire_result ab_wire_state_read(const struct ab_wire *w,
+		const uint8_t *bytes, size_t len, struct ab_wire_state *out);
+
+#endif
