@@ -47,7 +47,8 @@ COMMON := -fPIC $(WARN) -MMD -MP $(SAN)
 # the core is C11 and libc, nothing else; the glue needs what Kamailio needs
 CORE_FLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -pedantic -Wcast-qual \
 	-Wwrite-strings
-GLUE_FLAGS = -std=gnu11 -include $(B)/kamailio_flags.h \
+# Kamailio keeps functions of every arity behind one pointer type
+GLUE_FLAGS = -std=gnu11 -D_GNU_SOURCE -Wno-cast-function-type -include $(B)/kamailio_flags.h \
 	-isystem $$(cat $(B)/ksrc)/src $(if $(REDIS_TLS),-DAUTHBAN_REDIS_TLS)
 UNIT_FLAGS := -std=gnu11 -D_GNU_SOURCE -I$(SRC) -Itests -Itests/unit
 

@@ -31,6 +31,7 @@ levels='
 5 token
 5 wire
 5 text
+5 url
 5 attempt
 6 sync'
 

@@ -200,7 +200,7 @@ static void say_again(struct ab_sync *s, const struct ab_wire_state *rec)
 				mark_state, NULL);
 }
 
-void ab_sync_apply(struct ab_sync *s, const struct ab_now *now,
+bool ab_sync_apply(struct ab_sync *s, const struct ab_now *now,
 		const uint8_t *bytes, size_t len)
 {
 	struct ab_wire_state rec;
@@ -215,10 +215,10 @@ void ab_sync_apply(struct ab_sync *s, const struct ab_now *now,
 		r = AB_WIRE_RANGE;
 	if(r != AB_WIRE_OK) {
 		s->stats.dropped[r]++;
-		return;
+		return true;
 	}
 	if(rec.end <= now->cluster_ms)
-		return; /* over already */
+		return false;
 	memset(&c, 0, sizeof(c));
 	c.state = rec.state;
 	c.proof = rec.proof;
@@ -241,6 +241,7 @@ void ab_sync_apply(struct ab_sync *s, const struct ab_now *now,
 	s->stats.states_applied++;
 	tell(s, &out);
 	say_again(s, &rec);
+	return true;
 }
 
 /* --- time --- */

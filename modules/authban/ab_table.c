@@ -74,13 +74,6 @@ void ab_table_set_clock_offset(const struct ab_table *t, int64_t offset_ms)
 	atomic_store_explicit(&t->head->clock_offset, offset_ms, relaxed);
 }
 
-uint64_t ab_table_hash(const struct ab_table *t, const void *data, size_t len)
-{
-	uint64_t h = ab_siphash13(t->head->key, data, len);
-
-	return h ? h : 1;
-}
-
 struct ab_place ab_place_of(
 		const struct ab_table_head *h, const struct ab_key *key)
 {

@@ -74,9 +74,6 @@ struct ab_names *ab_table_names(const struct ab_table *t);
 int64_t ab_table_clock_offset(const struct ab_table *t);
 void ab_table_set_clock_offset(const struct ab_table *t, int64_t offset_ms);
 
-/* A keyed hash (per start) of bytes such as a user name; never 0. */
-uint64_t ab_table_hash(const struct ab_table *t, const void *data, size_t len);
-
 struct ab_hit
 {
 	enum ab_state state;  /* NONE, BANNED or DRY_RUN */

@@ -1,0 +1,334 @@
+/*
+ * authban: what it needs of Kamailio's auth module
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "authban_auth.h"
+
+#include "ab_token.h"
+#include "authban_mac.h"
+#include "authban_params.h"
+#include "authban_shared.h"
+
+#include "core/data_lump_rpl.h"
+#include "core/dprint.h"
+#include "core/mod_fix.h"
+#include "core/sr_module.h"
+#include "core/usr_avp.h"
+#include "modules/auth/api.h"
+#include "modules/sl/sl.h"
+
+#include <string.h>
+
+#define CREDENTIALS_MAX 8  /* of one message that are looked at */
+#define CHALLENGE_MAX 2048 /* bytes of a challenge header */
+#define TOKEN_SLACK 30	   /* seconds a token outlives the nonce */
+#define NONCE_EXPIRE 300   /* auth's default */
+#define FLAG_QOP_AUTH 1	   /* flags of auth_challenge() */
+#define FLAG_QOP_AUTH_INT 2
+#define FLAG_NO_500 4
+#define FLAG_STALE 16
+
+static auth_api_s_t auth_api;
+static sl_api_t sl_api;
+static int bound;
+static int nonce_expire = NONCE_EXPIRE;
+static str *algorithm; /* auth's parameter; NULL or empty: MD5 */
+static avp_ident_t challenge_avp;
+
+/* --- the auth module's parameters --- */
+
+static void *auth_param(const char *name, unsigned type)
+{
+	modparam_t found = 0;
+	sr_module_t *auth = find_module_by_name("auth");
+	void *p = auth ? find_param_export(auth, (char *)name, type, &found) : NULL;
+
+	return p && !(found & PARAM_USE_FUNC) ? p : NULL;
+}
+
+static int auth_int(const char *name, int preset)
+{
+	int *p = auth_param(name, PARAM_INT);
+
+	return p ? *p : preset;
+}
+
+void authban_auth_settings(struct authban_auth_settings *out)
+{
+	char **secret = auth_param("secret", PARAM_STRING);
+
+	out->loaded = module_loaded("auth");
+	out->checks_register = auth_int("auth_checks_register", 0);
+	out->checks_no_dlg = auth_int("auth_checks_no_dlg", 0);
+	out->checks_in_dlg = auth_int("auth_checks_in_dlg", 0);
+	out->nonce_count = auth_int("nonce_count", 0);
+	out->nonce_expire = auth_int("nonce_expire", NONCE_EXPIRE);
+	out->secret_len = secret && *secret ? (int)strlen(*secret) : 0;
+}
+
+static int find_challenge_avp(void)
+{
+	str *attr = auth_param("challenge_attr", PARAM_STR);
+	str name = STR_STATIC_INIT("digest_challenge");
+
+	if(attr && attr->len > 1) {
+		name.s = attr->s + 1; /* behind the $ */
+		name.len = attr->len - 1;
+	}
+	if(parse_avp_ident(&name, &challenge_avp) < 0) {
+		LM_ERR("auth's challenge_attr is no AVP\n");
+		return -1;
+	}
+	return 0;
+}
+
+int authban_auth_init(void)
+{
+	struct authban_auth_settings auth;
+
+	authban_auth_settings(&auth);
+	if(!auth.loaded || !module_loaded("sl")) {
+		LM_NOTICE("the modules auth and sl are not both loaded before authban:"
+				  " authban_challenge() is not available, only senders over"
+				  " stream transports can prove their address\n");
+		return 0;
+	}
+	if(auth_load_api(&auth_api) < 0 || sl_load_api(&sl_api) < 0)
+		return -1;
+	nonce_expire = auth.nonce_expire;
+	algorithm = auth_param("algorithm", PARAM_STR);
+	if(find_challenge_avp() < 0)
+		return -1;
+	bound = 1;
+	return 0;
+}
+
+int authban_auth_bound(void)
+{
+	return bound;
+}
+
+/* --- evidence --- */
+
+static int is_stream(const sip_msg_t *msg)
+{
+	switch(msg->rcv.proto) {
+		case PROTO_TCP:
+		case PROTO_TLS:
+		case PROTO_SCTP:
+		case PROTO_WS:
+		case PROTO_WSS:
+			return 1;
+		default:
+			return 0;
+	}
+}
+
+/* Length of a response by the algorithm that auth uses. */
+static int response_length(void)
+{
+	return algorithm && algorithm->len == 7
+						   && strncmp(algorithm->s, "SHA-256", 7) == 0
+				   ? 64
+				   : 32;
+}
+
+static enum ab_credentials shape_of(dig_cred_t *cred)
+{
+	return check_dig_cred(cred) == E_DIG_OK
+						   && cred->response.len == response_length()
+				   ? AB_CREDENTIALS_WELL_FORMED
+				   : AB_CREDENTIALS_MALFORMED;
+}
+
+/* Looks for a token of ours in one header. */
+static void look_at_token(
+		sip_msg_t *msg, const dig_cred_t *cred, struct authban_evidence *out)
+{
+	struct ab_now now = authban_now();
+	struct ab_token token;
+	struct ab_addr addr;
+
+	authban_addr(&addr, &msg->rcv.src_ip);
+	if(ab_token_check(authban_mac_token(), &addr, ab_now_cluster_s(&now),
+			   cred->opaque.s, (size_t)cred->opaque.len, &token)
+			!= AB_TOKEN_OK)
+		return;
+	out->proof = AB_PROOF_TOKEN;
+	out->nonce_ours = cred->nonce.len > 0
+					  && ab_token_has_nonce(authban_mac_token(), &token,
+							  cred->nonce.s, (size_t)cred->nonce.len);
+}
+
+/* All credentials of one kind, until one proves the address. */
+static void look_at_headers(
+		sip_msg_t *msg, struct hdr_field *h, struct authban_evidence *out)
+{
+	int n;
+
+	for(n = 0; h && n < CREDENTIALS_MAX; h = next_sibling_hdr(h), n++) {
+		out->any_credentials = 1;
+		if(authban_params.proof != AUTHBAN_PROOF_TOKEN
+				|| out->proof != AB_PROOF_NONE)
+			return;
+		if(parse_credentials(h) == 0)
+			look_at_token(msg, &((auth_body_t *)h->parsed)->digest, out);
+	}
+}
+
+/* The credentials that the auth function has marked; NULL: none. */
+static dig_cred_t *judged_credentials(sip_msg_t *msg)
+{
+	struct hdr_field *first = msg->authorization, *second = msg->proxy_auth;
+	struct hdr_field *h = NULL;
+
+	if(msg->REQ_METHOD != METHOD_REGISTER) {
+		first = msg->proxy_auth;
+		second = msg->authorization;
+	}
+	get_authorized_cred(first, &h);
+	if(!h)
+		get_authorized_cred(second, &h);
+	return h && h->parsed ? &((auth_body_t *)h->parsed)->digest : NULL;
+}
+
+void authban_evidence(sip_msg_t *msg, int judged, struct authban_evidence *out)
+{
+	dig_cred_t *cred;
+
+	memset(out, 0, sizeof(*out));
+	/* in token mode every nonce of ours goes out with a token */
+	out->nonce_ours = authban_params.proof != AUTHBAN_PROOF_TOKEN;
+	/* to the end: there may be credentials for several realms */
+	if(parse_headers(msg, HDR_EOH_F, 0) < 0)
+		LM_DBG("cannot parse all headers\n");
+	if(!msg->authorization && !msg->proxy_auth) {
+		out->proof = is_stream(msg) ? AB_PROOF_STREAM : AB_PROOF_NONE;
+		return;
+	}
+	look_at_headers(msg, msg->authorization, out);
+	look_at_headers(msg, msg->proxy_auth, out);
+	if(is_stream(msg))
+		out->proof = AB_PROOF_STREAM;
+	cred = judged ? judged_credentials(msg) : NULL;
+	if(!cred)
+		return;
+	out->credentials = shape_of(cred);
+	out->user = cred->username.whole;
+}
+
+/* --- the challenge --- */
+
+/* auth_challenge() takes qop from flags, build_challenge() from auth's own
+ * parameter: it is lent the flags' for one call. */
+static int build_with_qop(
+		sip_msg_t *msg, str *realm, int flags, int stale, int hftype)
+{
+	struct qp saved = *auth_api.qop;
+	struct qp qop = {STR_STATIC_INIT(""), QOP_UNSPEC};
+	str *alg = algorithm && algorithm->len ? algorithm : NULL;
+	int rc;
+
+	if(flags & FLAG_QOP_AUTH_INT)
+		qop = (struct qp){STR_STATIC_INIT("auth-int"), QOP_AUTHINT};
+	else if(flags & FLAG_QOP_AUTH)
+		qop = (struct qp){STR_STATIC_INIT("auth"), QOP_AUTH};
+	*auth_api.qop = qop;
+	rc = auth_api.build_challenge(msg, stale, realm, NULL, alg, hftype);
+	*auth_api.qop = saved;
+	return rc;
+}
+
+/* The value of nonce="..." in a header that we have just built. */
+static str nonce_of(const char *hf, int len)
+{
+	static const char mark[] = "nonce=\"";
+	str nonce = {NULL, 0};
+	const char *p = memmem(hf, (size_t)len, mark, sizeof(mark) - 1);
+	const char *end;
+
+	if(!p)
+		return nonce;
+	p += sizeof(mark) - 1;
+	end = memchr(p, '"', (size_t)(hf + len - p));
+	if(end) {
+		nonce.s = (char *)p;
+		nonce.len = (int)(end - p);
+	}
+	return nonce;
+}
+
+/* Header with our token before its CRLF; returns the length, -1: too long. */
+static int add_token(sip_msg_t *msg, const str *hf, char *out, int size)
+{
+	static const char open[] = ", opaque=\"", close[] = "\"\r\n";
+	struct ab_now now = authban_now();
+	str nonce = nonce_of(hf->s, hf->len);
+	struct ab_addr addr;
+	char *p = out;
+	int len = hf->len;
+
+	while(len > 0 && (hf->s[len - 1] == '\n' || hf->s[len - 1] == '\r'))
+		len--;
+	if(len + (int)sizeof(open) + AB_TOKEN_LEN + (int)sizeof(close) > size)
+		return -1;
+	memcpy(p, hf->s, len);
+	p += len;
+	memcpy(p, open, sizeof(open) - 1);
+	p += sizeof(open) - 1;
+	authban_addr(&addr, &msg->rcv.src_ip);
+	ab_token_make(authban_mac_token(), &addr,
+			ab_now_cluster_s(&now) + (uint32_t)nonce_expire + TOKEN_SLACK,
+			nonce.s ? nonce.s : "", (size_t)nonce.len, p);
+	p += AB_TOKEN_LEN;
+	memcpy(p, close, sizeof(close) - 1);
+	return (int)(p - out) + (int)sizeof(close) - 1;
+}
+
+static int attach_challenge(
+		sip_msg_t *msg, str *realm, int flags, int stale, int hftype)
+{
+	char header[CHALLENGE_MAX];
+	avp_value_t val;
+	avp_t *avp;
+	int len;
+
+	if(build_with_qop(msg, realm, flags, stale, hftype) < 0)
+		return -1;
+	avp = search_first_avp(
+			challenge_avp.flags | AVP_VAL_STR, challenge_avp.name, &val, NULL);
+	if(!avp)
+		return -1;
+	len = add_token(msg, &val.s, header, sizeof(header));
+	destroy_avp(avp);
+	return len > 0 && add_lump_rpl(msg, header, len, LUMP_RPL_HDR) ? 0 : -1;
+}
+
+int authban_send_challenge(sip_msg_t *msg, str *realm, int flags, int stale)
+{
+	int reg = msg->REQ_METHOD == METHOD_REGISTER;
+	int hftype = reg ? HDR_AUTHORIZATION_T : HDR_PROXYAUTH_T;
+	str unauthorized = STR_STATIC_INIT("Unauthorized");
+	str proxy = STR_STATIC_INIT("Proxy Authentication Required");
+	str error = STR_STATIC_INIT("Internal Server Error");
+
+	if(!bound || realm->len <= 0) {
+		LM_ERR("authban_challenge() needs the modules auth and sl, loaded"
+			   " before authban, and a realm\n");
+		return -1;
+	}
+	if(attach_challenge(
+			   msg, realm, flags, stale || (flags & FLAG_STALE), hftype)
+			< 0) {
+		LM_ERR("cannot build a challenge\n");
+		if(!(flags & FLAG_NO_500))
+			sl_api.freply(msg, 500, &error);
+		return -1;
+	}
+	if(sl_api.freply(msg, reg ? 401 : 407, reg ? &unauthorized : &proxy) < 0) {
+		LM_DBG("cannot send a challenge\n");
+		return -1;
+	}
+	return 1;
+}

@@ -1,0 +1,149 @@
+/*
+ * authban: parameters that contradict each other or the auth module
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The rule behind all of these: no setting may let a forged datagram or a
+ * stranger at the Redis server ban somebody.
+ */
+#include "authban_params.h"
+
+#include "authban_auth.h"
+
+#include "core/dprint.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define SECRET_MIN 32 /* bytes of a secret that several proxies share */
+
+/* proof=nonce trusts auth's nonce to be bound to the source address. */
+static int check_proof_nonce(const struct authban_auth_settings *auth)
+{
+	if(!auth->loaded) {
+		LM_ERR("parameter proof is nonce, but the auth module is not loaded;"
+			   " load auth.so before authban.so\n");
+		return -1;
+	}
+	if(!(auth->checks_register & auth->checks_no_dlg & auth->checks_in_dlg
+			   & 8)) {
+		LM_ERR("parameter proof is nonce, but auth does not check the source"
+			   " address; allowed only with bit 8 in auth_checks_register (%d),"
+			   " auth_checks_no_dlg (%d) and auth_checks_in_dlg (%d)\n",
+				auth->checks_register, auth->checks_no_dlg,
+				auth->checks_in_dlg);
+		return -1;
+	}
+	if(auth->nonce_count) {
+		LM_ERR("parameter proof is nonce, but auth's nonce_count is 1, which"
+			   " accepts a nonce before its source address is checked; allowed"
+			   " is nonce_count 0, or proof=token\n");
+		return -1;
+	}
+	if(*authban_params.redis && auth->secret_len < SECRET_MIN) {
+		LM_ERR("parameter proof is nonce, but auth's secret has %d bytes;"
+			   " allowed in a cluster is a secret of %d bytes or more, the same"
+			   " on every proxy\n",
+				auth->secret_len, SECRET_MIN);
+		return -1;
+	}
+	return 0;
+}
+
+static int check_redis(struct ab_url *url)
+{
+	const char *wrong = ab_url_parse(url, authban_params.redis);
+	int has_key =
+			*authban_params.cluster_key || *authban_params.cluster_key_file;
+
+	if(wrong) {
+		LM_ERR("parameter redis is not a URL: %s; allowed is"
+			   " redis://[user:password@]host[:port][/db] or"
+			   " redis+unix:///path\n",
+				wrong);
+		return -1;
+	}
+	if(url->tls) {
+		LM_ERR("parameter redis begins with rediss://, but TLS to Redis is not"
+			   " built in; allowed is redis:// or redis+unix://, for example"
+			   " through a stunnel on this machine\n");
+		return -1;
+	}
+	if(*authban_params.redis_password_file
+			&& authban_read_secret("redis_password_file",
+					   authban_params.redis_password_file, url->password,
+					   sizeof(url->password))
+					   < 0)
+		return -1;
+	if(ab_url_is_local(url))
+		return 0;
+	if(!*url->password) {
+		LM_ERR("parameter redis names the remote server %s without a password;"
+			   " allowed is a remote server with a password and a cluster_key,"
+			   " or one on this machine\n",
+				url->host);
+		return -1;
+	}
+	if(!has_key) {
+		LM_ERR("parameter redis names the remote server %s, but there is no"
+			   " cluster_key; allowed is a remote server with cluster_key or"
+			   " cluster_key_file, or one on this machine\n",
+				url->host);
+		return -1;
+	}
+	return 0;
+}
+
+static int check_node(void)
+{
+	static char name[AB_URL_PART];
+
+	if(*authban_params.node)
+		return 0;
+	if(gethostname(name, sizeof(name) - 1) < 0 || !*name)
+		strcpy(name, "unnamed");
+	authban_params.node = name;
+	return 0;
+}
+
+static int check_prefix(void)
+{
+	const char *p = authban_params.redis_prefix;
+
+	if(p[strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				   "0123456789_.-")]
+			== '\0')
+		return 0;
+	LM_ERR("parameter redis_prefix is \"%s\"; allowed are letters, digits, _ ."
+		   " and -\n",
+			p);
+	return -1;
+}
+
+int authban_params_check(struct ab_url *url)
+{
+	struct authban_auth_settings auth;
+	struct ab_settings set;
+	const struct ab_setting *row;
+
+	authban_settings(&set);
+	row = ab_settings_check(&set);
+	if(row) {
+		LM_ERR("parameter %s does not fit the others; allowed is %d to %d, and"
+			   " ban_time not above ban_time_max\n",
+				row->name, row->min, row->max);
+		return -1;
+	}
+	if(*authban_params.cluster_key && *authban_params.cluster_key_file) {
+		LM_ERR("parameters cluster_key and cluster_key_file are both set;"
+			   " allowed is one of them\n");
+		return -1;
+	}
+	authban_auth_settings(&auth);
+	if(authban_params.proof == AUTHBAN_PROOF_NONCE
+			&& check_proof_nonce(&auth) < 0)
+		return -1;
+	if(check_node() < 0 || check_prefix() < 0)
+		return -1;
+	return *authban_params.redis ? check_redis(url) : 0;
+}

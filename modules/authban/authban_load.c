@@ -1,0 +1,268 @@
+/*
+ * authban: meeting a Redis: its clock, its role, its map of bans
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Order of an opening: note where the log ends, load the map, then read the log
+ * from there. Nothing is missed, some things come twice, and twice is harmless.
+ */
+#include "authban_store_private.h"
+
+#include "authban_mac.h"
+#include "authban_shared.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define DELETE_MAX 64 /* expired fields deleted by one load */
+#define LOAD_AHEAD 16 /* buckets of the map asked for at once */
+
+/* One command of words and its reply. */
+static int ask(struct authban_store *s, const char *const *words,
+		int64_t deadline, authban_reply_t **reply)
+{
+	if(authban_redis_appendz(&s->cmd, words) < 0
+			|| authban_redis_reply(&s->cmd, deadline, reply) < 0)
+		return authban_store_fail(s, &s->cmd);
+	if(authban_reply_type(*reply) != AUTHBAN_REPLY_ERROR)
+		return 0;
+	authban_store_fail_reply(s, words[0], *reply);
+	authban_reply_free(*reply);
+	return -1;
+}
+
+static long long to_number(const authban_reply_t *reply)
+{
+	char text[24];
+	size_t len;
+	const char *p = authban_reply_text(reply, &len);
+	long long n = 0;
+
+	if(len == 0 || len >= sizeof(text))
+		return -1;
+	memcpy(text, p, len);
+	text[len] = '\0';
+	return sscanf(text, "%lld", &n) == 1 ? n : -1;
+}
+
+static int read_time(struct authban_store *s, int64_t deadline)
+{
+	static const char *const words[] = {"TIME", NULL};
+	int64_t begin = authban_redis_now(), end;
+	authban_reply_t *reply;
+	long long sec, usec;
+
+	if(ask(s, words, deadline, &reply) < 0)
+		return -1;
+	end = authban_redis_now();
+	sec = to_number(authban_reply_at(reply, 0));
+	usec = to_number(authban_reply_at(reply, 1));
+	authban_reply_free(reply);
+	/* a clock before 2020 or after 2100 is a broken one */
+	if(sec < 1577836800LL || sec > 4102444800LL || usec < 0 || usec > 999999) {
+		snprintf(s->error, sizeof(s->error), "TIME: not a time");
+		return -1;
+	}
+	/* Redis read its clock half a round trip ago */
+	s->offset = sec * 1000 + usec / 1000 - (begin + end) / 2;
+	return 0;
+}
+
+static int read_role(struct authban_store *s, int64_t deadline)
+{
+	static const char *const words[] = {"ROLE", NULL};
+	authban_reply_t *reply;
+	const char *text;
+	size_t len;
+
+	if(ask(s, words, deadline, &reply) < 0)
+		return -1;
+	text = authban_reply_text(authban_reply_at(reply, 0), &len);
+	s->role = len == 6 && memcmp(text, "master", 6) == 0 ? 1 : 2;
+	authban_reply_free(reply);
+	if(s->role == 1)
+		return 0;
+	snprintf(s->error, sizeof(s->error), "ROLE: the server is a replica");
+	return -1;
+}
+
+/* A random text stands in Redis as long as its memory lasts. */
+static int read_mark(struct authban_store *s, int64_t deadline)
+{
+	char key[AB_WIRE_KEY_MAX], made[33];
+	const char *const set[] = {"SET", key, made, "NX", NULL};
+	const char *const get[] = {"GET", key, NULL};
+	authban_reply_t *reply;
+	uint8_t random[16];
+	const char *text;
+	size_t len;
+	int i;
+
+	if(authban_random(random, sizeof(random)) < 0)
+		return -1;
+	for(i = 0; i < 16; i++)
+		snprintf(made + 2 * i, 3, "%02x", random[i]);
+	ab_wire_mark_key(&s->sync->wire, key);
+	if(ask(s, set, deadline, &reply) < 0)
+		return -1;
+	authban_reply_free(reply);
+	if(ask(s, get, deadline, &reply) < 0)
+		return -1;
+	text = authban_reply_text(reply, &len);
+	if(len >= sizeof(s->mark))
+		len = sizeof(s->mark) - 1;
+	s->lost = strlen(s->mark) != len || memcmp(s->mark, text, len) != 0;
+	memcpy(s->mark, text, len);
+	s->mark[len] = '\0';
+	authban_reply_free(reply);
+	return 0;
+}
+
+/* Where the log ends now; what comes behind it is read after the map. */
+static int note_log_end(struct authban_store *s, int64_t deadline)
+{
+	char log[AB_WIRE_KEY_MAX];
+	const char *const words[] = {
+			"XREVRANGE", log, "+", "-", "COUNT", "1", NULL};
+	authban_reply_t *reply;
+
+	ab_wire_log_key(&s->sync->wire, log);
+	if(ask(s, words, deadline, &reply) < 0)
+		return -1;
+	if(!authban_store_take_id(
+			   s, authban_reply_at(authban_reply_at(reply, 0), 0)))
+		strcpy(s->last_id, "0-0");
+	authban_reply_free(reply);
+	return 0;
+}
+
+static int append_load(struct authban_store *s, unsigned bucket)
+{
+	char key[AB_WIRE_KEY_MAX];
+	const char *const words[] = {"HGETALL", key, NULL};
+
+	ab_wire_map_bucket_key(&s->sync->wire, bucket, key);
+	return authban_redis_appendz(&s->cmd, words) < 0
+				   ? authban_store_fail(s, &s->cmd)
+				   : 0;
+}
+
+/* Fields whose time is over are deleted by whoever finds them, a few each. */
+static int forget_field(struct authban_store *s, unsigned bucket,
+		const char *field, size_t field_len)
+{
+	char key[AB_WIRE_KEY_MAX];
+	const char *del[] = {"HDEL", key, field};
+	size_t len[] = {4, 0, field_len};
+
+	if(s->expired >= DELETE_MAX)
+		return 0;
+	s->expired++;
+	ab_wire_map_bucket_key(&s->sync->wire, bucket, key);
+	len[1] = strlen(key);
+	return authban_store_append(s, 3, del, len);
+}
+
+static int apply_bucket(
+		struct authban_store *s, unsigned bucket, const authban_reply_t *all)
+{
+	struct ab_now now = authban_now();
+	size_t i, flen, vlen;
+
+	for(i = 0; i + 1 < authban_reply_size(all); i += 2) {
+		const char *field = authban_reply_text(authban_reply_at(all, i), &flen);
+		const char *value =
+				authban_reply_text(authban_reply_at(all, i + 1), &vlen);
+
+		if(!ab_sync_apply(s->sync, &now, (const uint8_t *)value, vlen)
+				&& forget_field(s, bucket, field, flen) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int read_bucket(
+		struct authban_store *s, unsigned bucket, int64_t deadline)
+{
+	authban_reply_t *reply;
+	int rc = 0;
+
+	if(authban_redis_reply(&s->cmd, deadline, &reply) < 0)
+		return authban_store_fail(s, &s->cmd);
+	if(authban_reply_type(reply) == AUTHBAN_REPLY_ERROR) {
+		size_t len;
+
+		if(strncmp(authban_reply_text(reply, &len), "WRONGTYPE", 9) == 0)
+			s->sync->stats.dropped[AB_WIRE_RANGE]++;
+		else
+			rc = authban_store_fail_reply(s, "HGETALL", reply);
+	} else {
+		rc = apply_bucket(s, bucket, reply);
+	}
+	authban_reply_free(reply);
+	return rc;
+}
+
+static int load_group(struct authban_store *s, unsigned first, int64_t deadline)
+{
+	unsigned b;
+	int before = s->expired;
+
+	for(b = first; b < first + LOAD_AHEAD; b++)
+		if(append_load(s, b) < 0)
+			return -1;
+	for(b = first; b < first + LOAD_AHEAD; b++)
+		if(read_bucket(s, b, deadline) < 0)
+			return -1;
+	for(; before < s->expired; before++)
+		if(authban_store_written(s, deadline) < 0)
+			return -1;
+	return 0;
+}
+
+static int load_map(struct authban_store *s, int64_t deadline)
+{
+	unsigned b;
+
+	s->expired = 0;
+	for(b = 0; b < AB_WIRE_MAP_BUCKETS; b += LOAD_AHEAD)
+		if(load_group(s, b, deadline) < 0)
+			return -1;
+	return 0;
+}
+
+int authban_store_open(struct authban_store *s, int64_t deadline,
+		void (*set_clock)(struct authban_store *s))
+{
+	int64_t quick = authban_redis_now() + AUTHBAN_STORE_DEADLINE;
+
+	if(quick > deadline)
+		quick = deadline;
+	authban_store_close(s);
+	if(authban_redis_open(&s->cmd, s->url, quick) < 0) {
+		authban_store_fail(s, &s->cmd);
+		goto error;
+	}
+	if(authban_redis_open(&s->stream, s->url, quick) < 0) {
+		authban_store_fail(s, &s->stream);
+		goto error;
+	}
+	if(read_role(s, quick) < 0 || read_time(s, quick) < 0)
+		goto error;
+	set_clock(s);
+	if(read_mark(s, quick) < 0 || note_log_end(s, quick) < 0
+			|| load_map(s, deadline) < 0 || authban_store_ask_log(s) < 0)
+		goto error;
+	s->error[0] = '\0';
+	return 0;
+error:
+	authban_store_close(s);
+	return -1;
+}
+
+int authban_store_health(struct authban_store *s)
+{
+	int64_t deadline = authban_redis_now() + AUTHBAN_STORE_DEADLINE;
+
+	return read_time(s, deadline) < 0 || read_mark(s, deadline) < 0 ? -1 : 0;
+}

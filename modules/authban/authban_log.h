@@ -1,0 +1,24 @@
+/*
+ * authban: one line in the log for each ban and unban
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * ip=192.0.2.1 event=ban reason=threshold failures=8 users=1 ttl=600 repeats=1
+ *     proof=token origin=proxy-a
+ * Level NOTICE, one line, the address first, at most 512 bytes. The order of
+ * the pairs is fixed; new ones are added at the end.
+ */
+#ifndef AUTHBAN_LOG_H
+#define AUTHBAN_LOG_H
+
+#include "ab_judge.h"
+
+/* Logs and counts a judgement that is news; does nothing for any other. Must
+ * not be called under a lock. */
+void authban_news(const struct ab_judgement *what);
+
+/* Words for enum ab_state as interface and RPC show them. `mode` tells a live
+ * ban from one that blocks nobody. */
+const char *authban_state_name(const struct ab_view *v, int mode);
+
+#endif

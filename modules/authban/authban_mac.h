@@ -1,0 +1,41 @@
+/*
+ * authban: HMAC-SHA256 and the keys made from the cluster key
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * HMAC is RFC 2104 over Kamailio's SHA-256; test vectors: RFC 4231. Each use
+ * has a key of its own, HMAC(cluster key, label), so that a MAC of one use
+ * means nothing in another. Without a cluster key the keys are random and die
+ * with this start.
+ */
+#ifndef AUTHBAN_MAC_H
+#define AUTHBAN_MAC_H
+
+#include "ab_mac.h"
+
+#include "core/str.h"
+
+void authban_hmac_sha256(const void *key, size_t key_len, const void *data,
+		size_t len, uint8_t out[static AB_MAC_LEN]);
+
+/* Reads the cluster key, or draws a random one; derives all keys. Before any
+ * fork. 0, or -1 (logged). */
+int authban_keys_init(void);
+
+/* Whether the keys are those of a cluster, the same on every proxy. */
+bool authban_keys_shared(void);
+
+/* For tokens. */
+const struct ab_mac *authban_mac_token(void);
+
+/* For records in Redis; sign is NULL without a cluster key. */
+const struct ab_mac *authban_mac_wire(void);
+
+/* A keyed hash of a user's name, the same on every proxy of a cluster; 0 for
+ * no name. It is all that is kept of a user. */
+uint64_t authban_user_hash(const str *name);
+
+/* Fills n bytes from the kernel's generator. 0, or -1 (logged). */
+int authban_random(void *out, size_t n);
+
+#endif

@@ -1,0 +1,93 @@
+/*
+ * authban: exports and the order of the start
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * authban counts failed authentications per source in shared memory and blocks
+ * offenders; the proxies of a cluster count as one through Redis. This file
+ * only ties the parts together:
+ *   authban_params, authban_check   parameters, settings, what is refused
+ *   authban_shared                  shared memory, clocks
+ *   authban_script, authban_pv      what the routing script calls
+ *   authban_auth, authban_rc        credentials, the challenge, $rc
+ *   authban_early                   datagrams dropped before parsing
+ *   authban_rpc, _stats, _log       what operators see
+ *   authban_proc, _store, _load, _redis   the process that talks to Redis
+ */
+#include "authban_auth.h"
+#include "authban_early.h"
+#include "authban_mac.h"
+#include "authban_params.h"
+#include "authban_proc.h"
+#include "authban_pv.h"
+#include "authban_rc.h"
+#include "authban_rpc.h"
+#include "authban_script.h"
+#include "authban_shared.h"
+#include "authban_stats.h"
+
+#include "core/dprint.h"
+#include "core/globals.h"
+#include "core/pt.h"
+
+MODULE_VERSION
+
+static struct ab_url redis_url;
+
+static int mod_init(void)
+{
+	if(authban_params_declare() < 0 || authban_params_check(&redis_url) < 0)
+		return -1;
+	if(authban_keys_init() < 0 || authban_shared_init() < 0)
+		return -1;
+	if(authban_auth_init() < 0 || authban_stats_init() < 0)
+		return -1;
+	if(authban_proc_init(*authban_params.redis ? &redis_url : NULL) < 0)
+		return -1;
+	if(*authban_params.redis && !authban_keys_shared())
+		LM_WARN("there is no cluster_key: records in Redis are not signed, and"
+				" tokens of one proxy mean nothing to another\n");
+	authban_rc_init();
+	authban_early_init();
+	return 0;
+}
+
+static int child_init(int rank)
+{
+	if(rank == PROC_INIT)
+		authban_proc_preload();
+	return rank == PROC_MAIN ? authban_proc_start() : 0;
+}
+
+/* No lock is taken and nothing is freed: a worker that died with a lock held
+ * must not hang the shutdown, and the memory goes with the process. */
+static void mod_destroy(void)
+{
+}
+
+/* clang-format off */
+struct module_exports exports = {
+	"authban",
+	DEFAULT_DLFLAGS,
+	authban_cmds,
+	authban_param_exports,
+	authban_rpcs,
+	authban_pvs,
+	0,            /* reply processing */
+	mod_init,
+	child_init,
+	mod_destroy
+};
+/* clang-format on */
+
+/* the loader looks it up by name */
+int mod_register(char *path, int *dlflags, void *p1, void *p2);
+
+int mod_register(char *path, int *dlflags, void *p1, void *p2)
+{
+	(void)path;
+	(void)dlflags;
+	(void)p1;
+	(void)p2;
+	return sr_kemi_modules_add(authban_kemi_exports);
+}

@@ -1,0 +1,343 @@
+/*
+ * authban: module parameters and settings that change while running
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "authban_params.h"
+
+#include "ab_table.h"
+#include "ab_wire.h"
+
+#include "core/cfg/cfg.h"
+#include "core/cfg/cfg_struct.h"
+#include "core/dprint.h"
+#include "core/mem/mem.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct authban_params authban_params = {.size = 262144,
+		.ipv4_prefix = 32,
+		.ipv6_prefix = 64,
+		.early = 1,
+		.sync_interval = 5,
+		.redis_start_timeout = 2,
+		.redis = "",
+		.redis_prefix = "authban",
+		.redis_password_file = "",
+		.node = "",
+		.cluster_key = "",
+		.cluster_key_file = "",
+		.proof = AUTHBAN_PROOF_TOKEN};
+
+/* --- settings in the cfg framework --- */
+
+/* The framework finds members by their order in the table of definitions, so
+ * these stand as in ab_settings_table. */
+struct cfg_group_authban
+{
+	int mode, threshold, window, ban_time, ban_time_max, memory, grace;
+};
+
+#define SETTINGS 7
+
+_Static_assert(sizeof(struct cfg_group_authban) == sizeof(struct ab_settings),
+		"a setting is missing here or in ab_settings");
+
+static struct cfg_group_authban authban_cfg_preset;
+static void *authban_cfg = &authban_cfg_preset;
+static cfg_def_t authban_cfg_defs[SETTINGS + 1];
+static int authban_cfg_ready;
+
+/* The presets of the settings are needed before the first parameter is read. */
+static struct ab_settings *preset(void)
+{
+	struct ab_settings *set = (struct ab_settings *)&authban_cfg_preset;
+
+	if(!authban_cfg_ready) {
+		ab_settings_preset(set);
+		authban_cfg_ready = 1;
+	}
+	return set;
+}
+
+int authban_params_declare(void)
+{
+	size_t i;
+
+	preset();
+	for(i = 0; i < ab_settings_count; i++) {
+		const struct ab_setting *row = &ab_settings_table[i];
+
+		authban_cfg_defs[i].name = (char *)row->name;
+		authban_cfg_defs[i].type = CFG_VAR_INT | CFG_ATOMIC;
+		authban_cfg_defs[i].min = row->min;
+		authban_cfg_defs[i].max = row->max;
+		authban_cfg_defs[i].descr = (char *)row->help;
+	}
+	if(cfg_declare("authban", authban_cfg_defs, &authban_cfg_preset,
+			   cfg_sizeof(authban), &authban_cfg)) {
+		LM_ERR("cannot declare the settings\n");
+		return -1;
+	}
+	return 0;
+}
+
+void authban_settings(struct ab_settings *set)
+{
+	memcpy(set, authban_cfg, sizeof(*set));
+}
+
+enum ab_mode authban_mode(void)
+{
+	return (enum ab_mode)cfg_get(authban, authban_cfg, mode);
+}
+
+/* --- words --- */
+
+static const char *const mode_names[] = {"off", "dry_run", "ban"};
+static const char *const proof_names[] = {"token", "nonce", "none"};
+
+const char *authban_mode_name(int mode)
+{
+	return mode >= 0 && mode <= AB_MODE_BAN ? mode_names[mode] : "unknown";
+}
+
+const char *authban_proof_mode_name(enum authban_proof_mode mode)
+{
+	return (unsigned)mode <= AUTHBAN_PROOF_NONE ? proof_names[mode] : "unknown";
+}
+
+static int word_index(const char *const *words, int n, const char *word)
+{
+	int i;
+
+	for(i = 0; i < n; i++)
+		if(strcmp(words[i], word) == 0)
+			return i;
+	return -1;
+}
+
+/* --- modparam --- */
+
+enum row_kind
+{
+	ROW_NUMBER,
+	ROW_TEXT,
+	ROW_SECRET
+};
+
+/* A parameter that is fixed at start. */
+struct row
+{
+	const char *name;
+	enum row_kind kind;
+	void *target;
+	int min, max; /* of a number; of a text's length */
+};
+
+static const struct row rows[] = {
+		{"size", ROW_NUMBER, &authban_params.size, AB_TABLE_MIN, AB_TABLE_MAX},
+		{"ipv4_prefix", ROW_NUMBER, &authban_params.ipv4_prefix, 8, 32},
+		{"ipv6_prefix", ROW_NUMBER, &authban_params.ipv6_prefix, 48, 128},
+		{"early", ROW_NUMBER, &authban_params.early, 0, 1},
+		{"sync_interval", ROW_NUMBER, &authban_params.sync_interval, 1, 1000},
+		{"redis_start_timeout", ROW_NUMBER, &authban_params.redis_start_timeout,
+				0, 60},
+		{"redis", ROW_SECRET, &authban_params.redis, 0, 512},
+		{"redis_prefix", ROW_TEXT, &authban_params.redis_prefix, 1,
+				AB_WIRE_PREFIX_MAX},
+		{"redis_password_file", ROW_TEXT, &authban_params.redis_password_file,
+				0, 4096},
+		{"node", ROW_TEXT, &authban_params.node, 1, AB_NAME_LEN},
+		{"cluster_key", ROW_SECRET, &authban_params.cluster_key, 32, 1024},
+		{"cluster_key_file", ROW_TEXT, &authban_params.cluster_key_file, 1,
+				4096},
+};
+
+static const struct row *find_row(const char *name)
+{
+	size_t i;
+
+	for(i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if(strcmp(rows[i].name, name) == 0)
+			return &rows[i];
+	return NULL;
+}
+
+/* A number given as one, or as text. */
+static int to_number(modparam_t type, void *val, int *out)
+{
+	char *end;
+	long n;
+
+	if(PARAM_TYPE_MASK(type) == PARAM_INT) {
+		*out = (int)(long)val;
+		return 0;
+	}
+	errno = 0;
+	n = strtol((char *)val, &end, 10);
+	if(errno != 0 || end == (char *)val || *end != '\0' || n < INT32_MIN
+			|| n > INT32_MAX)
+		return -1;
+	*out = (int)n;
+	return 0;
+}
+
+static int set_number(const char *name, modparam_t type, void *val, int min,
+		int max, int *target)
+{
+	int n = 0;
+
+	if(to_number(type, val, &n) == 0 && n >= min && n <= max) {
+		*target = n;
+		return 0;
+	}
+	if(PARAM_TYPE_MASK(type) == PARAM_INT)
+		LM_ERR("parameter %s is %d; allowed is a number from %d to %d\n", name,
+				n, min, max);
+	else
+		LM_ERR("parameter %s is \"%s\"; allowed is a number from %d to %d\n",
+				name, (char *)val, min, max);
+	return -1;
+}
+
+static int set_text(const struct row *row, modparam_t type, void *val)
+{
+	char *copy;
+	int len;
+
+	if(PARAM_TYPE_MASK(type) == PARAM_INT) {
+		LM_ERR("parameter %s is the number %d; allowed is a text of %d to %d"
+			   " characters\n",
+				row->name, (int)(long)val, row->min, row->max);
+		return -1;
+	}
+	len = (int)strlen((char *)val);
+	if(len < row->min || len > row->max) {
+		/* a secret is never shown, only how long it is */
+		LM_ERR("parameter %s is %s%s%s with %d characters; allowed are %d to"
+			   " %d\n",
+				row->name, row->kind == ROW_SECRET ? "a text" : "\"",
+				row->kind == ROW_SECRET ? "" : (char *)val,
+				row->kind == ROW_SECRET ? "" : "\"", len, row->min, row->max);
+		return -1;
+	}
+	copy = pkg_malloc(len + 1);
+	if(!copy) {
+		PKG_MEM_ERROR;
+		return -1;
+	}
+	memcpy(copy, val, len + 1);
+	*(const char **)row->target = copy;
+	return 0;
+}
+
+static int set_mode(modparam_t type, void *val)
+{
+	int mode = PARAM_TYPE_MASK(type) == PARAM_INT
+					   ? (int)(long)val
+					   : word_index(mode_names, 3, (char *)val);
+
+	if(mode >= AB_MODE_OFF && mode <= AB_MODE_BAN) {
+		preset()->mode = mode;
+		return 0;
+	}
+	if(PARAM_TYPE_MASK(type) == PARAM_INT)
+		LM_ERR("parameter mode is %d; allowed is ban, dry_run or off\n", mode);
+	else
+		LM_ERR("parameter mode is \"%s\"; allowed is ban, dry_run or off\n",
+				(char *)val);
+	return -1;
+}
+
+static int set_proof(modparam_t type, void *val)
+{
+	int proof = PARAM_TYPE_MASK(type) == PARAM_INT
+						? -1
+						: word_index(proof_names, 3, (char *)val);
+
+	if(proof >= 0) {
+		authban_params.proof = (enum authban_proof_mode)proof;
+		return 0;
+	}
+	LM_ERR("parameter proof is %s; allowed is token, nonce or none\n",
+			PARAM_TYPE_MASK(type) == PARAM_INT ? "a number" : (char *)val);
+	return -1;
+}
+
+static int set_param(const char *name, modparam_t type, void *val)
+{
+	const struct ab_setting *setting = ab_setting_find(name);
+	const struct row *row = find_row(name);
+
+	if(strcmp(name, "mode") == 0)
+		return set_mode(type, val);
+	if(setting)
+		return set_number(name, type, val, setting->min, setting->max,
+				(int *)((char *)preset() + setting->offset));
+	if(row && row->kind == ROW_NUMBER)
+		return set_number(name, type, val, row->min, row->max, row->target);
+	return row ? set_text(row, type, val) : -1;
+}
+
+/* Kamailio hands a value to a function without the name of its parameter, so
+ * each parameter has a function of its own. */
+#define NAMES(X)                                                          \
+	X(threshold)                                                          \
+	X(window)                                                             \
+	X(ban_time) X(ban_time_max) X(memory) X(grace) X(mode) X(size)        \
+			X(ipv4_prefix) X(ipv6_prefix) X(early) X(sync_interval)       \
+					X(redis_start_timeout) X(redis) X(redis_prefix)       \
+							X(redis_password_file) X(node) X(cluster_key) \
+									X(cluster_key_file)
+
+#define SETTER(name)                                       \
+	static int modparam_##name(modparam_t type, void *val) \
+	{                                                      \
+		return set_param(#name, type, val);                \
+	}
+NAMES(SETTER)
+
+#define EXPORT(name)                                              \
+	{#name, PARAM_INT | PARAM_USE_FUNC, (void *)modparam_##name}, \
+			{#name, PARAM_STRING | PARAM_USE_FUNC, (void *)modparam_##name},
+
+/* clang-format off */
+param_export_t authban_param_exports[] = {
+	NAMES(EXPORT)
+	{"proof", PARAM_INT | PARAM_USE_FUNC, (void *)set_proof},
+	{"proof", PARAM_STRING | PARAM_USE_FUNC, (void *)set_proof},
+	{0, 0, 0}
+};
+/* clang-format on */
+
+int authban_read_secret(
+		const char *param, const char *path, char *out, int size)
+{
+	FILE *f = fopen(path, "re");
+	size_t n;
+	int err = errno, more;
+
+	if(!f) {
+		LM_ERR("parameter %s is \"%s\", which cannot be read (%s); allowed is"
+			   " a file that Kamailio's user can read\n",
+				param, path, strerror(err));
+		return -1;
+	}
+	n = fread(out, 1, size - 1, f);
+	more = fgetc(f) != EOF;
+	fclose(f);
+	while(n > 0 && (out[n - 1] == '\n' || out[n - 1] == '\r'))
+		n--;
+	out[n] = '\0';
+	if(more || n == 0 || memchr(out, '\0', n)) {
+		LM_ERR("parameter %s is \"%s\", which holds no secret; allowed is one"
+			   " line of up to %d characters\n",
+				param, path, size - 1);
+		return -1;
+	}
+	return (int)n;
+}

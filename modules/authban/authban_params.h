@@ -1,0 +1,71 @@
+/*
+ * authban: module parameters and settings that change while running
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Every parameter is checked when it is read; a wrong one stops the start with
+ * one sentence that names it, its value and what is allowed. The integer
+ * settings (ab_settings_table) are also in Kamailio's cfg framework:
+ *   kamcmd cfg.set_now_int authban threshold 12
+ */
+#ifndef AUTHBAN_PARAMS_H
+#define AUTHBAN_PARAMS_H
+
+#include "ab_policy.h"
+#include "ab_url.h"
+
+#include "authban_compat.h"
+
+enum authban_proof_mode
+{
+	AUTHBAN_PROOF_TOKEN = 0, /* our token in opaque */
+	AUTHBAN_PROOF_NONCE,	 /* auth's own check of the source address */
+	AUTHBAN_PROOF_NONE		 /* only stream transports prove themselves */
+};
+
+/* Fixed at start. Strings are never NULL. */
+struct authban_params
+{
+	int size;
+	int ipv4_prefix, ipv6_prefix;
+	int early;				 /* drop banned datagrams before parsing */
+	int sync_interval;		 /* ms between two batches */
+	int redis_start_timeout; /* s to wait for Redis before SIP is served */
+	const char *redis;		 /* "": stands alone */
+	const char *redis_prefix;
+	const char *redis_password_file;
+	const char *node;
+	const char *cluster_key, *cluster_key_file;
+	enum authban_proof_mode proof;
+};
+
+extern struct authban_params authban_params;
+extern param_export_t authban_param_exports[];
+
+/* Declares the settings to the cfg framework. 0, or -1 (logged). From mod_init. */
+int authban_params_declare(void);
+
+/*
+ * Checks what single parameters cannot: pairs that contradict each other, and
+ * settings of the auth module. Reads the password file. Fills in *url when
+ * `redis` is not empty. 0, or -1 with one sentence logged. From mod_init.
+ */
+int authban_params_check(struct ab_url *url);
+
+/* The settings as this process sees them now (after cfg_update()). */
+void authban_settings(struct ab_settings *set);
+
+/* Only the mode; cheap, for the path of every message. */
+enum ab_mode authban_mode(void);
+
+const char *authban_mode_name(int mode);
+const char *authban_proof_mode_name(enum authban_proof_mode mode);
+
+/*
+ * Reads a secret from a file, without trailing line ends, into a NUL-terminated
+ * buffer. Returns its length, or -1 with a sentence logged that names `param`.
+ */
+int authban_read_secret(
+		const char *param, const char *path, char *out, int size);
+
+#endif

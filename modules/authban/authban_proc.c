@@ -1,0 +1,317 @@
+/*
+ * authban: the process that talks to Redis and keeps the table tidy
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "authban_proc.h"
+
+#include "authban_log.h"
+#include "authban_mac.h"
+#include "authban_params.h"
+#include "authban_shared.h"
+#include "authban_stats.h"
+#include "authban_store.h"
+
+#include "ab_siphash.h"
+
+#include "core/cfg/cfg_struct.h"
+#include "core/dprint.h"
+#include "core/pt.h"
+#include "core/rand/fastrand.h"
+#include "core/sr_module.h"
+
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BACKOFF_MIN 100	 /* ms before the first new try */
+#define BACKOFF_MAX 1000 /* ms; news must be everywhere 2 s after a return */
+#define BACKOFF_LOGIN \
+	30000				  /* ms when the server refuses us: a person must act */
+#define HEALTH_EVERY 5000 /* ms: clock, and whether Redis was emptied */
+#define SWEEP_EVERY 1000  /* ms for one part of the table */
+#define SWEEP_PARTS 64
+#define COMPLAIN_EVERY 60000 /* ms between two lines about the same trouble */
+
+static struct ab_sync sync_core; /* large: not on the stack */
+static struct ab_settings settings;
+static struct authban_store store;
+static bool clock_known; /* cluster time has been Redis's once */
+
+/* Moments in monotonic milliseconds. */
+static int64_t next_try, next_health, next_sweep, next_complaint, last_batch,
+		unsent_since;
+static int backoff = BACKOFF_MIN;
+static uint32_t sweep_part;
+
+static void on_news(void *arg, const struct ab_judgement *what)
+{
+	(void)arg;
+	authban_news(what);
+}
+
+static void set_clock(struct authban_store *s)
+{
+	struct ab_now now = authban_now();
+
+	ab_sync_clock(s->sync, &now, s->offset, !clock_known);
+	clock_known = true;
+}
+
+static void init_wire(struct ab_wire *w)
+{
+	static const uint8_t no_key[16];
+	uint64_t h = ab_siphash13(
+			no_key, authban_params.node, strlen(authban_params.node));
+
+	w->mac = *authban_mac_wire();
+	strncpy(w->prefix, authban_params.redis_prefix, AB_WIRE_PREFIX_MAX);
+	memcpy(w->node, &h, sizeof(w->node));
+}
+
+static void describe_server(const struct ab_url *url)
+{
+	struct authban_sync_state *state = authban_sync_state();
+
+	if(url->is_unix)
+		snprintf(state->server, sizeof(state->server), "%s", url->host);
+	else
+		snprintf(state->server, sizeof(state->server), "%s:%d", url->host,
+				url->port);
+}
+
+int authban_proc_init(const struct ab_url *url)
+{
+	if(authban_random(sync_core.wire.boot, sizeof(sync_core.wire.boot)) < 0)
+		return -1;
+	init_wire(&sync_core.wire);
+	sync_core.set = &settings;
+	sync_core.ops = &authban_store_ops;
+	sync_core.store = &store;
+	sync_core.node = authban_node_number();
+	sync_core.origin = authban_node_origin();
+	sync_core.news = on_news;
+	store.url = url;
+	store.sync = &sync_core;
+	if(url) {
+		authban_sync_state()->configured = 1;
+		describe_server(url);
+	}
+	ab_table_set_clustered(authban_table(), url != NULL);
+	register_procs(1);
+	cfg_register_child(1);
+	return 0;
+}
+
+/* --- connecting --- */
+
+static bool refused(const char *error)
+{
+	return strstr(error, "WRONGPASS") || strstr(error, "NOAUTH")
+		   || strstr(error, "NOPERM") || strstr(error, "invalid password");
+}
+
+static void disconnected(void)
+{
+	struct authban_sync_state *state = authban_sync_state();
+	int64_t now = authban_redis_now();
+	int delay = refused(store.error) ? BACKOFF_LOGIN : backoff;
+
+	authban_store_close(&store);
+	memcpy(state->last_error, store.error, sizeof(state->last_error) - 1);
+	state->errors++;
+	counter_inc(authban_counters.redis_errors);
+	if(state->connected || now >= next_complaint) {
+		LM_ERR("Redis at %s is away (%s): this proxy goes on alone\n",
+				state->server, store.error);
+		next_complaint = now + COMPLAIN_EVERY;
+	}
+	state->connected = 0;
+	state->role = 0;
+	/* half to all of the delay, so that a fleet does not come back at once */
+	next_try = now + delay / 2 + (int)(fastrand() % (unsigned)(delay / 2 + 1));
+	backoff = backoff * 2 < BACKOFF_MAX ? backoff * 2 : BACKOFF_MAX;
+}
+
+static void connected(void)
+{
+	struct authban_sync_state *state = authban_sync_state();
+	struct ab_now now = authban_now();
+
+	ab_sync_connected(&sync_core, &now, store.lost);
+	state->connected = 1;
+	state->role = store.role;
+	state->reconnects++;
+	backoff = BACKOFF_MIN;
+	next_complaint = 0;
+	next_health = authban_redis_now() + HEALTH_EVERY;
+	LM_NOTICE("Redis at %s is connected, %u sources are banned\n",
+			state->server,
+			ab_table_banned(sync_core.table, authban_now_mono()));
+}
+
+/* What comes from the map was logged where it was made: no line for each. */
+static int open_store(int64_t deadline)
+{
+	int rc;
+
+	sync_core.table = authban_table();
+	authban_settings(&settings);
+	sync_core.news = NULL;
+	rc = authban_store_open(&store, deadline, set_clock);
+	sync_core.news = on_news;
+	return rc;
+}
+
+void authban_proc_preload(void)
+{
+	int64_t begin = authban_redis_now();
+
+	if(!store.url || authban_params.redis_start_timeout == 0)
+		return;
+	if(open_store(begin + authban_params.redis_start_timeout * 1000) < 0) {
+		LM_ERR("Redis at %s is away (%s): starting alone\n",
+				authban_sync_state()->server, store.error);
+		authban_sync_state()->errors++;
+	} else {
+		LM_INFO("%u bans loaded from Redis in %d ms\n",
+				ab_table_banned(sync_core.table, authban_now_mono()),
+				(int)(authban_redis_now() - begin));
+	}
+	/* the process makes connections of its own */
+	authban_store_close(&store);
+}
+
+/* --- the loop --- */
+
+static void send_batch(int64_t now_ms)
+{
+	struct ab_now now = authban_now();
+
+	last_batch = now_ms;
+	if(ab_sync_batch(&sync_core, &now) < 0)
+		disconnected();
+}
+
+static void check_health(int64_t now_ms)
+{
+	struct ab_now now;
+
+	next_health = now_ms + HEALTH_EVERY;
+	if(authban_store_health(&store) < 0) {
+		disconnected();
+		return;
+	}
+	set_clock(&store);
+	if(store.lost) {
+		LM_WARN("Redis at %s has lost its memory: sending all again\n",
+				authban_sync_state()->server);
+		now = authban_now();
+		ab_sync_connected(&sync_core, &now, true);
+	}
+}
+
+static void sweep(int64_t now_ms)
+{
+	struct ab_now now = authban_now();
+
+	next_sweep = now_ms + SWEEP_EVERY;
+	ab_table_sweep(sync_core.table, sweep_part++, SWEEP_PARTS, &settings, &now);
+}
+
+static void publish_state(int64_t now_ms)
+{
+	struct authban_sync_state *state = authban_sync_state();
+	const struct ab_sync_stats *st = &sync_core.stats;
+	long dropped = 0;
+	int i;
+
+	for(i = 0; i < AB_WIRE_RESULTS; i++)
+		dropped += (long)st->dropped[i];
+	state->batches = (long)st->batches;
+	state->shares_sent = (long)st->shares_sent;
+	state->states_sent = (long)st->states_sent;
+	state->states_applied = (long)st->states_applied;
+	state->dropped = dropped;
+	if(!store.url || !ab_table_has_dirty(sync_core.table))
+		unsent_since = 0;
+	else if(unsent_since == 0)
+		unsent_since = now_ms;
+	state->lag_ms = unsent_since ? (long)(now_ms - unsent_since) : 0;
+}
+
+/* What is due, in the order of its worth. */
+static void work(int64_t now)
+{
+	bool online = authban_store_fd(&store) >= 0;
+
+	if(store.url && !online && now >= next_try) {
+		if(open_store(now + AUTHBAN_STORE_LOAD) < 0)
+			disconnected();
+		else
+			connected();
+		online = authban_store_fd(&store) >= 0;
+	}
+	if(online && authban_store_listen(&store) < 0)
+		disconnected();
+	if(authban_store_fd(&store) >= 0 && ab_table_has_dirty(sync_core.table)
+			&& now - last_batch >= authban_params.sync_interval)
+		send_batch(now);
+	if(authban_store_fd(&store) >= 0 && now >= next_health)
+		check_health(now);
+	if(now >= next_sweep)
+		sweep(now);
+	publish_state(authban_redis_now());
+}
+
+static int sleep_ms(int64_t now)
+{
+	int64_t until = next_sweep;
+
+	if(authban_store_fd(&store) >= 0) {
+		/* announce first, look afterwards: no mark slips in between */
+		ab_table_sync_sleeps(sync_core.table);
+		if(ab_table_has_dirty(sync_core.table)
+				&& last_batch + authban_params.sync_interval < until)
+			until = last_batch + authban_params.sync_interval;
+	} else if(store.url && next_try < until) {
+		until = next_try;
+	}
+	return until > now ? (int)(until - now) : 0;
+}
+
+static void run(void)
+{
+	for(;;) {
+		int64_t now = authban_redis_now();
+		struct pollfd p[2];
+		uint64_t ignored;
+
+		cfg_update();
+		authban_settings(&settings);
+		work(now);
+		p[0] = (struct pollfd){authban_wake_fd(), POLLIN, 0};
+		p[1] = (struct pollfd){authban_store_fd(&store), POLLIN, 0};
+		if(poll(p, 2, sleep_ms(authban_redis_now())) > 0
+				&& (p[0].revents & POLLIN)
+				&& read(authban_wake_fd(), &ignored, sizeof(ignored)) < 0)
+			LM_DBG("wake: nothing to read\n");
+	}
+}
+
+int authban_proc_start(void)
+{
+	int pid = fork_process(PROC_NOCHLDINIT, "authban sync", 0);
+
+	if(pid < 0) {
+		LM_ERR("cannot fork the sync process\n");
+		return -1;
+	}
+	if(pid > 0)
+		return 0;
+	if(cfg_child_init())
+		return -1;
+	sync_core.table = authban_table();
+	run();
+	return 0;
+}

@@ -1,0 +1,272 @@
+/*
+ * authban: one connection to Redis, with a deadline on everything
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Written against the common subset of hiredis 0.14 (Debian 12) and 1.x.
+ */
+#include "authban_redis.h"
+
+#include <errno.h>
+#include <hiredis/hiredis.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#define BUFFER_MAX (64u << 20) /* of one unread reply: then it is an attack */
+
+int64_t authban_redis_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static int fail(struct authban_redis *r, const char *what, const char *why)
+{
+	char *p;
+
+	snprintf(r->error, sizeof(r->error), "%s: %.100s", what, why);
+	/* some of it may be the server's words */
+	for(p = r->error; *p; p++)
+		if((unsigned char)*p < ' ' || (unsigned char)*p > '~')
+			*p = '?';
+	return -1;
+}
+
+/* Waits for `events` on the socket. */
+static int wait_for(struct authban_redis *r, short events, int64_t deadline)
+{
+	struct pollfd p = {r->c->fd, events, 0};
+	int64_t left;
+	int rc;
+
+	do {
+		left = deadline - authban_redis_now();
+		if(left < 0)
+			left = 0;
+		rc = poll(&p, 1, left < INT32_MAX ? (int)left : INT32_MAX);
+	} while(rc < 0 && errno == EINTR);
+	if(rc < 0)
+		return fail(r, "poll", strerror(errno));
+	return rc > 0 ? 0 : fail(r, "no_answer", "deadline");
+}
+
+static int finish_connect(struct authban_redis *r, int64_t deadline)
+{
+	int err = 0;
+	socklen_t len = sizeof(err);
+
+	if(wait_for(r, POLLOUT, deadline) < 0)
+		return -1;
+	if(getsockopt(r->c->fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
+		err = errno;
+	return err ? fail(r, "connect", strerror(err)) : 0;
+}
+
+/* One command whose answer has to be no error. */
+static int expect_ok(struct authban_redis *r, const char *const *words,
+		const char *what, int64_t deadline)
+{
+	authban_reply_t *reply;
+	int rc = 0;
+
+	if(authban_redis_appendz(r, words) < 0
+			|| authban_redis_reply(r, deadline, &reply) < 0)
+		return -1;
+	if(reply->type == REDIS_REPLY_ERROR)
+		rc = fail(r, what, reply->str);
+	freeReplyObject(reply);
+	return rc;
+}
+
+static int log_in(
+		struct authban_redis *r, const struct ab_url *url, int64_t deadline)
+{
+	const char *with_user[] = {"AUTH", url->user, url->password, NULL};
+	const char *without[] = {"AUTH", url->password, NULL};
+	char db[16];
+	const char *select[] = {"SELECT", db, NULL};
+
+	if(*url->password
+			&& expect_ok(r, *url->user ? with_user : without, "AUTH", deadline)
+					   < 0)
+		return -1;
+	snprintf(db, sizeof(db), "%d", url->db);
+	return url->db == 0 ? 0 : expect_ok(r, select, "SELECT", deadline);
+}
+
+int authban_redis_open(
+		struct authban_redis *r, const struct ab_url *url, int64_t deadline)
+{
+	authban_redis_close(r);
+	r->c = url->is_unix ? redisConnectUnixNonBlock(url->host)
+						: redisConnectNonBlock(url->host, url->port);
+	if(!r->c)
+		return fail(r, "connect", "out of memory");
+	if(r->c->err)
+		fail(r, "connect", r->c->errstr);
+	else if(finish_connect(r, deadline) == 0 && log_in(r, url, deadline) == 0)
+		return 0;
+	authban_redis_close(r);
+	return -1;
+}
+
+void authban_redis_close(struct authban_redis *r)
+{
+	if(r->c)
+		redisFree(r->c);
+	r->c = NULL;
+}
+
+int authban_redis_fd(const struct authban_redis *r)
+{
+	return r->c ? r->c->fd : -1;
+}
+
+int authban_redis_append(struct authban_redis *r, int argc, const char **argv,
+		const size_t *argvlen)
+{
+	if(!r->c)
+		return fail(r, "send", "not connected");
+	if(redisAppendCommandArgv(r->c, argc, argv, argvlen) != REDIS_OK)
+		return fail(r, "send", r->c->errstr);
+	return 0;
+}
+
+int authban_redis_appendz(struct authban_redis *r, const char *const *words)
+{
+	const char *argv[16];
+	size_t len[16];
+	int n;
+
+	for(n = 0; n < 16 && words[n]; n++) {
+		argv[n] = words[n];
+		len[n] = strlen(words[n]);
+	}
+	return authban_redis_append(r, n, argv, len);
+}
+
+int authban_redis_flush(struct authban_redis *r, int64_t deadline)
+{
+	int done = 0;
+
+	if(!r->c)
+		return fail(r, "send", "not connected");
+	for(;;) {
+		if(redisBufferWrite(r->c, &done) != REDIS_OK)
+			return fail(r, "send", r->c->errstr);
+		if(done)
+			return 0;
+		if(wait_for(r, POLLOUT, deadline) < 0)
+			return -1;
+	}
+}
+
+/* A reply that the reader holds already. */
+static int parsed(struct authban_redis *r, authban_reply_t **out)
+{
+	void *reply = NULL;
+
+	if(redisGetReplyFromReader(r->c, &reply) != REDIS_OK)
+		return fail(r, "protocol", r->c->errstr);
+	*out = reply;
+	return 0;
+}
+
+static int read_once(struct authban_redis *r)
+{
+	if(r->c->reader->len - r->c->reader->pos > BUFFER_MAX)
+		return fail(r, "protocol", "reply too large");
+	if(redisBufferRead(r->c) != REDIS_OK)
+		return fail(r, "read", r->c->errstr);
+	return 0;
+}
+
+int authban_redis_reply(
+		struct authban_redis *r, int64_t deadline, authban_reply_t **out)
+{
+	*out = NULL;
+	if(authban_redis_flush(r, deadline) < 0)
+		return -1;
+	for(;;) {
+		if(parsed(r, out) < 0)
+			return -1;
+		if(*out)
+			return 0;
+		if(wait_for(r, POLLIN, deadline) < 0 || read_once(r) < 0)
+			return -1;
+	}
+}
+
+int authban_redis_try(struct authban_redis *r, authban_reply_t **out)
+{
+	struct pollfd p = {authban_redis_fd(r), POLLIN, 0};
+
+	*out = NULL;
+	if(!r->c)
+		return fail(r, "read", "not connected");
+	if(parsed(r, out) < 0)
+		return -1;
+	if(*out || poll(&p, 1, 0) <= 0)
+		return 0;
+	return read_once(r) < 0 ? -1 : parsed(r, out);
+}
+
+enum authban_reply_type authban_reply_type(const authban_reply_t *reply)
+{
+	switch(reply ? reply->type : REDIS_REPLY_NIL) {
+		case REDIS_REPLY_NIL:
+			return AUTHBAN_REPLY_NIL;
+		case REDIS_REPLY_STRING:
+		case REDIS_REPLY_STATUS:
+			return AUTHBAN_REPLY_TEXT;
+		case REDIS_REPLY_INTEGER:
+			return AUTHBAN_REPLY_NUMBER;
+		case REDIS_REPLY_ARRAY:
+			return AUTHBAN_REPLY_LIST;
+		case REDIS_REPLY_ERROR:
+			return AUTHBAN_REPLY_ERROR;
+		default:
+			return AUTHBAN_REPLY_OTHER;
+	}
+}
+
+const char *authban_reply_text(const authban_reply_t *reply, size_t *len)
+{
+	enum authban_reply_type type = authban_reply_type(reply);
+
+	if((type != AUTHBAN_REPLY_TEXT && type != AUTHBAN_REPLY_ERROR)
+			|| !reply->str) {
+		*len = 0;
+		return "";
+	}
+	*len = (size_t)reply->len;
+	return reply->str;
+}
+
+long long authban_reply_number(const authban_reply_t *reply)
+{
+	return authban_reply_type(reply) == AUTHBAN_REPLY_NUMBER ? reply->integer
+															 : 0;
+}
+
+size_t authban_reply_size(const authban_reply_t *reply)
+{
+	return authban_reply_type(reply) == AUTHBAN_REPLY_LIST ? reply->elements
+														   : 0;
+}
+
+const authban_reply_t *authban_reply_at(const authban_reply_t *reply, size_t i)
+{
+	return i < authban_reply_size(reply) ? reply->element[i] : NULL;
+}
+
+void authban_reply_free(authban_reply_t *reply)
+{
+	if(reply)
+		freeReplyObject(reply);
+}

@@ -1,0 +1,65 @@
+/*
+ * authban: the shared memory of this Kamailio, and the moment
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef AUTHBAN_SHARED_H
+#define AUTHBAN_SHARED_H
+
+#include "ab_judge.h"
+#include "ab_url.h"
+
+#include "core/ip_addr.h"
+#include "core/str.h"
+
+/* What the sync process tells everybody; it alone writes. */
+struct authban_sync_state
+{
+	_Atomic int configured; /* a Redis is named */
+	_Atomic int connected;
+	_Atomic int role; /* 0 unknown, 1 master, 2 replica */
+	_Atomic long lag_ms, batches, shares_sent, states_sent, states_applied;
+	_Atomic long dropped; /* records refused */
+	_Atomic long errors;
+	_Atomic long reconnects;
+	char server[AB_URL_PART + 8]; /* where, without the password */
+	/* The last error in words. Written without a lock: a reader may see two
+	 * mixed, never beyond the last byte, which stays 0. */
+	char last_error[128];
+};
+
+/* Lays out table and state in shared memory. From mod_init, after the
+ * parameters are checked. 0, or -1 (logged). */
+int authban_shared_init(void);
+
+/* The table, opened for the calling process. */
+const struct ab_table *authban_table(void);
+
+struct authban_sync_state *authban_sync_state(void);
+
+/* Now on both clocks. */
+struct ab_now authban_now(void);
+
+/* Monotonic seconds, cheap and up to 4 ms old: for the path of every message. */
+uint32_t authban_now_mono(void);
+
+/* Settings, moment and names for one judgement. *set is filled and used. */
+struct ab_judge authban_judge(struct ab_settings *set);
+
+/* Number of this proxy in versions, and of its name in the names' table. */
+uint16_t authban_node_number(void);
+uint16_t authban_node_origin(void);
+
+/* A Kamailio address in our form. */
+void authban_addr(struct ab_addr *out, const struct ip_addr *ip);
+
+/* The key under which an address is counted. */
+struct ab_prefix authban_source(const struct ab_addr *addr);
+
+/* Wakes the sync process when it sleeps and something is to be sent. */
+void authban_wake(void);
+
+/* The descriptor that authban_wake writes to. */
+int authban_wake_fd(void);
+
+#endif

@@ -1,0 +1,82 @@
+/*
+ * authban: counters in Kamailio's counter framework, group "authban"
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Each process adds in its own row, so counting costs no lock and no shared
+ * cache line. Gauges are read from the table when somebody asks.
+ */
+#include "authban_stats.h"
+
+#include "authban_shared.h"
+
+#include "core/dprint.h"
+
+struct authban_counters authban_counters;
+
+enum gauge
+{
+	GAUGE_ENTRIES,
+	GAUGE_BANNED,
+	GAUGE_EVICTIONS,
+	GAUGE_SYNC_LAG
+};
+
+static counter_val_t read_gauge(counter_handle_t h, void *param)
+{
+	const struct ab_table *t = authban_table();
+	struct ab_table_stats stats;
+
+	(void)h;
+	ab_table_get_stats(t, &stats);
+	switch((enum gauge)(long)param) {
+		case GAUGE_ENTRIES:
+			return stats.entries;
+		case GAUGE_BANNED:
+			return ab_table_banned(t, authban_now_mono());
+		case GAUGE_EVICTIONS:
+			return (counter_val_t)stats.evictions;
+		case GAUGE_SYNC_LAG:
+			return authban_sync_state()->lag_ms;
+	}
+	return 0;
+}
+
+#define COUNTER(name, text)                          \
+	{                                                \
+		&authban_counters.name, #name, 0, 0, 0, text \
+	}
+#define GAUGE(name, which, text)                                         \
+	{                                                                    \
+		0, name, CNT_F_NO_RESET, read_gauge, (void *)(long)(which), text \
+	}
+
+/* clang-format off */
+static counter_def_t defs[] = {
+	COUNTER(checked, "messages checked"),
+	COUNTER(blocked, "messages of banned sources dropped"),
+	COUNTER(failures, "failures counted"),
+	COUNTER(successes, "successful authentications"),
+	COUNTER(malformed, "malformed credentials counted as failures"),
+	COUNTER(unproven, "credentials without proof of the source address"),
+	COUNTER(bans, "bans that began, made here or heard of"),
+	COUNTER(unbans, "bans that were lifted"),
+	COUNTER(would_block, "messages that a ban would have dropped (dry_run)"),
+	COUNTER(backend_errors, "well-formed credentials nobody could judge"),
+	COUNTER(redis_errors, "failed exchanges with Redis"),
+	COUNTER(mismatches, "right passwords under another From or To user"),
+	GAUGE("entries", GAUGE_ENTRIES, "entries in the table"),
+	GAUGE("banned", GAUGE_BANNED, "sources banned now"),
+	GAUGE("evictions", GAUGE_EVICTIONS, "entries that gave way to others"),
+	GAUGE("sync_lag_ms", GAUGE_SYNC_LAG, "age of the oldest unsent news"),
+	{0, 0, 0, 0, 0, 0}
+};
+/* clang-format on */
+
+int authban_stats_init(void)
+{
+	if(counter_register_array("authban", defs) >= 0)
+		return 0;
+	LM_ERR("cannot register the counters\n");
+	return -1;
+}

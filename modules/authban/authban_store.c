@@ -1,0 +1,291 @@
+/*
+ * authban: the store of ab_sync, in Redis
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "authban_store_private.h"
+
+#include "authban_shared.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LOG_LENGTH "100000" /* entries of the log that Redis keeps, about */
+#define PATTERN_MAX (2 * AB_WIRE_PLACE_MAX + 2)
+
+int authban_store_fail(struct authban_store *s, const struct authban_redis *r)
+{
+	snprintf(s->error, sizeof(s->error), "%s", r->error);
+	return -1;
+}
+
+int authban_store_fail_reply(
+		struct authban_store *s, const char *what, const authban_reply_t *reply)
+{
+	size_t len;
+	const char *text = authban_reply_text(reply, &len);
+
+	snprintf(s->error, sizeof(s->error), "%s: %.*s", what,
+			len < 80 ? (int)len : 80, len ? text : "unexpected reply");
+	return -1;
+}
+
+/* --- sending: struct ab_store_ops --- */
+
+int authban_store_append(
+		struct authban_store *s, int argc, const char **argv, const size_t *len)
+{
+	return authban_redis_append(&s->cmd, argc, argv, len) < 0
+				   ? authban_store_fail(s, &s->cmd)
+				   : 0;
+}
+
+static int append_state(struct authban_store *s, const struct ab_state_io *io)
+{
+	char log[AB_WIRE_KEY_MAX];
+	const char *add[] = {"XADD", log, "MAXLEN", "~", LOG_LENGTH, "*", "r",
+			(const char *)io->record};
+	const char *set[] = {"HSET", io->map_key, (const char *)io->field,
+			(const char *)io->record};
+	size_t add_len[8], set_len[4] = {4, strlen(io->map_key), io->field_len,
+							   io->record_len};
+	int i;
+
+	ab_wire_log_key(&s->sync->wire, log);
+	for(i = 0; i < 7; i++)
+		add_len[i] = strlen(add[i]);
+	add_len[7] = io->record_len;
+	return authban_store_append(s, 8, add, add_len) < 0
+						   || authban_store_append(s, 4, set, set_len) < 0
+				   ? -1
+				   : 0;
+}
+
+/* A glob pattern for all fields that begin with some bytes. */
+static size_t begins_with(
+		const uint8_t *bytes, size_t n, char out[static PATTERN_MAX])
+{
+	char *p = out;
+	size_t i;
+
+	for(i = 0; i < n; i++) {
+		if(bytes[i] != '\0' && strchr("*?[]\\^-!", bytes[i]))
+			*p++ = '\\';
+		*p++ = (char)bytes[i];
+	}
+	*p++ = '*';
+	return (size_t)(p - out);
+}
+
+static int append_share(
+		struct authban_store *s, const struct ab_share_io *io, int w)
+{
+	char ttl[16], pattern[PATTERN_MAX];
+	const char *set[] = {"HSET", io->key[w], (const char *)io->field,
+			(const char *)io->value[w]};
+	const char *expire[] = {"EXPIRE", io->key[w], ttl};
+	/* a listpack answers in one piece; COUNT is for a crowded bucket */
+	const char *scan[] = {
+			"HSCAN", io->key[w], "0", "MATCH", pattern, "COUNT", "1000000"};
+	size_t klen = strlen(io->key[w]);
+	size_t set_len[] = {4, klen, io->field_len, io->value_len[w]};
+	size_t expire_len[] = {6, klen, 0};
+	size_t scan_len[] = {5, klen, 1, 5, 0, 5, 7};
+
+	snprintf(ttl, sizeof(ttl), "%u", io->ttl[w]);
+	expire_len[2] = strlen(ttl);
+	scan_len[4] = begins_with(io->field, io->place_len, pattern);
+	if(io->value_len[w] && authban_store_append(s, 4, set, set_len) < 0)
+		return -1;
+	if(io->value_len[w] && io->ttl[w]
+			&& authban_store_append(s, 3, expire, expire_len) < 0)
+		return -1;
+	return authban_store_append(s, 7, scan, scan_len);
+}
+
+static int append_batch(struct authban_store *s,
+		const struct ab_state_io *states, size_t n_states,
+		const struct ab_share_io *shares, size_t n_shares)
+{
+	size_t i;
+
+	for(i = 0; i < n_states; i++)
+		if(append_state(s, &states[i]) < 0)
+			return -1;
+	for(i = 0; i < n_shares; i++)
+		if(append_share(s, &shares[i], 0) < 0
+				|| append_share(s, &shares[i], 1) < 0)
+			return -1;
+	return 0;
+}
+
+int authban_store_written(struct authban_store *s, int64_t deadline)
+{
+	authban_reply_t *reply;
+	size_t len;
+	int rc = 0;
+
+	if(authban_redis_reply(&s->cmd, deadline, &reply) < 0)
+		return authban_store_fail(s, &s->cmd);
+	if(authban_reply_type(reply) == AUTHBAN_REPLY_ERROR) {
+		if(strncmp(authban_reply_text(reply, &len), "WRONGTYPE", 9) == 0)
+			s->sync->stats.dropped[AB_WIRE_RANGE]++;
+		else
+			rc = authban_store_fail_reply(s, "write", reply);
+	}
+	authban_reply_free(reply);
+	return rc;
+}
+
+static int read_shares(struct authban_store *s, size_t i, unsigned window,
+		ab_share_found_f found, void *arg, int64_t deadline)
+{
+	authban_reply_t *reply;
+	const authban_reply_t *list;
+	size_t n, flen, vlen;
+
+	if(authban_redis_reply(&s->cmd, deadline, &reply) < 0)
+		return authban_store_fail(s, &s->cmd);
+	list = authban_reply_at(reply, 1); /* 0 is the cursor */
+	for(n = 0; n + 1 < authban_reply_size(list); n += 2) {
+		const char *field =
+				authban_reply_text(authban_reply_at(list, n), &flen);
+		const char *value =
+				authban_reply_text(authban_reply_at(list, n + 1), &vlen);
+
+		found(arg, i, window, (const uint8_t *)field, flen,
+				(const uint8_t *)value, vlen);
+	}
+	authban_reply_free(reply);
+	return 0;
+}
+
+static int read_batch(struct authban_store *s, size_t n_states,
+		const struct ab_share_io *shares, size_t n_shares,
+		ab_share_found_f found, void *arg, int64_t deadline)
+{
+	size_t i;
+	unsigned w;
+
+	for(i = 0; i < 2 * n_states; i++)
+		if(authban_store_written(s, deadline) < 0)
+			return -1;
+	for(i = 0; i < n_shares; i++) {
+		for(w = 0; w < 2; w++) {
+			int writes =
+					shares[i].value_len[w] ? 1 + (shares[i].ttl[w] > 0) : 0;
+
+			while(writes-- > 0)
+				if(authban_store_written(s, deadline) < 0)
+					return -1;
+			if(read_shares(s, i, w, found, arg, deadline) < 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+static int exchange(void *store, const struct ab_state_io *states,
+		size_t n_states, const struct ab_share_io *shares, size_t n_shares,
+		ab_share_found_f found, void *arg)
+{
+	struct authban_store *s = store;
+	int64_t deadline = authban_redis_now() + AUTHBAN_STORE_DEADLINE;
+
+	if(append_batch(s, states, n_states, shares, n_shares) < 0)
+		return -1;
+	return read_batch(s, n_states, shares, n_shares, found, arg, deadline);
+}
+
+const struct ab_store_ops authban_store_ops = {exchange};
+
+void authban_store_close(struct authban_store *s)
+{
+	authban_redis_close(&s->cmd);
+	authban_redis_close(&s->stream);
+	s->asked = 0;
+}
+
+int authban_store_fd(const struct authban_store *s)
+{
+	return authban_redis_fd(&s->stream);
+}
+
+/* --- listening --- */
+
+bool authban_store_take_id(struct authban_store *s, const authban_reply_t *id)
+{
+	size_t len;
+	const char *text = authban_reply_text(id, &len);
+
+	if(len == 0 || len >= sizeof(s->last_id)
+			|| strspn(text, "0123456789-") != len)
+		return false;
+	memcpy(s->last_id, text, len);
+	s->last_id[len] = '\0';
+	return true;
+}
+
+int authban_store_ask_log(struct authban_store *s)
+{
+	char log[AB_WIRE_KEY_MAX], block[16];
+	const char *const words[] = {"XREAD", "BLOCK", block, "COUNT", "500",
+			"STREAMS", log, s->last_id, NULL};
+	int64_t now = authban_redis_now();
+
+	snprintf(block, sizeof(block), "%d", AUTHBAN_STORE_BLOCK);
+	ab_wire_log_key(&s->sync->wire, log);
+	if(authban_redis_appendz(&s->stream, words) < 0
+			|| authban_redis_flush(&s->stream, now + AUTHBAN_STORE_DEADLINE)
+					   < 0)
+		return authban_store_fail(s, &s->stream);
+	s->asked = now;
+	return 0;
+}
+
+
+/* [[log, [[id, [field, record]], ...]]] */
+static void apply_log(struct authban_store *s, const authban_reply_t *reply)
+{
+	const authban_reply_t *entries =
+			authban_reply_at(authban_reply_at(reply, 0), 1);
+	struct ab_now now = authban_now();
+	size_t i, len;
+
+	for(i = 0; i < authban_reply_size(entries); i++) {
+		const authban_reply_t *entry = authban_reply_at(entries, i);
+		const authban_reply_t *fields = authban_reply_at(entry, 1);
+		const char *record =
+				authban_reply_text(authban_reply_at(fields, 1), &len);
+
+		ab_sync_apply(s->sync, &now, (const uint8_t *)record, len);
+		authban_store_take_id(s, authban_reply_at(entry, 0));
+	}
+}
+
+int authban_store_listen(struct authban_store *s)
+{
+	authban_reply_t *reply;
+
+	for(;;) {
+		if(authban_redis_try(&s->stream, &reply) < 0)
+			return authban_store_fail(s, &s->stream);
+		if(!reply)
+			break;
+		if(authban_reply_type(reply) == AUTHBAN_REPLY_ERROR) {
+			authban_store_fail_reply(s, "XREAD", reply);
+			authban_reply_free(reply);
+			return -1;
+		}
+		apply_log(s, reply);
+		authban_reply_free(reply);
+		if(authban_store_ask_log(s) < 0)
+			return -1;
+	}
+	if(authban_redis_now() - s->asked
+			> AUTHBAN_STORE_BLOCK + AUTHBAN_STORE_DEADLINE) {
+		snprintf(s->error, sizeof(s->error), "no_answer: deadline");
+		return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,58 @@
+/*
+ * authban: the store of ab_sync, in Redis
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Two connections: one for commands, one that waits on the log. Keys and
+ * records: ab_wire.h. Plain commands only (HSET, EXPIRE, HSCAN, HGETALL, HDEL,
+ * XADD, XREAD, XREVRANGE, SET, GET, TIME, ROLE), no script, so that a narrow
+ * ACL is enough: etc/redis-users.acl.
+ */
+#ifndef AUTHBAN_STORE_H
+#define AUTHBAN_STORE_H
+
+#include "ab_sync.h"
+#include "authban_redis.h"
+
+#define AUTHBAN_STORE_DEADLINE 500 /* ms for an exchange */
+#define AUTHBAN_STORE_LOAD 10000   /* ms for a whole map while running */
+#define AUTHBAN_STORE_BLOCK 1000   /* ms that Redis holds an empty XREAD */
+
+struct authban_store
+{
+	const struct ab_url *url;
+	struct ab_sync *sync;
+	struct authban_redis cmd, stream;
+	char error[AUTHBAN_REDIS_ERROR]; /* why the last call failed */
+	char mark[64];	  /* of the Redis that we know; "" before the first */
+	char last_id[48]; /* in the log */
+	int64_t asked;	  /* when XREAD was sent; 0: it was not */
+	int64_t offset;	  /* cluster time minus monotonic time, ms */
+	int role;		  /* 1 master, 2 replica */
+	bool lost;		  /* this Redis is not the one we knew, or was emptied */
+	int expired;	  /* fields of the map to be deleted, this time */
+};
+
+extern const struct ab_store_ops authban_store_ops;
+
+/*
+ * Connects both connections, reads time and role, notes where the log ends and
+ * loads the map. `set_clock` is called once the time is known, before records
+ * are applied. 0, or -1 with s->error; then the store is closed.
+ */
+int authban_store_open(struct authban_store *s, int64_t deadline,
+		void (*set_clock)(struct authban_store *s));
+
+void authban_store_close(struct authban_store *s);
+
+/* Descriptor of the log's connection, for poll(); -1: closed. */
+int authban_store_fd(const struct authban_store *s);
+
+/* Applies what came in on the log and asks for more. 0, or -1 with s->error:
+ * also when Redis has not answered in time. */
+int authban_store_listen(struct authban_store *s);
+
+/* Time, and whether Redis still is the one we knew (else s->lost). 0 or -1. */
+int authban_store_health(struct authban_store *s);
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * authban: what authban_store.c and authban_load.c share
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef AUTHBAN_STORE_PRIVATE_H
+#define AUTHBAN_STORE_PRIVATE_H
+
+#include "authban_store.h"
+
+/* Takes over the error of a connection. Returns -1. */
+int authban_store_fail(struct authban_store *s, const struct authban_redis *r);
+
+/* An error reply, or one of an unexpected kind, in words. Returns -1. */
+int authban_store_fail_reply(struct authban_store *s, const char *what,
+		const authban_reply_t *reply);
+
+/* Queues a command on the connection for commands. 0 or -1. */
+int authban_store_append(struct authban_store *s, int argc, const char **argv,
+		const size_t *len);
+
+/* The answer to one write. A key of a wrong type is nobody's record: it is
+ * counted and passed over, so that it does not hold up the others. 0 or -1. */
+int authban_store_written(struct authban_store *s, int64_t deadline);
+
+/* Remembers the id of an entry of the log; false: it is none. */
+bool authban_store_take_id(struct authban_store *s, const authban_reply_t *id);
+
+/* Asks Redis to answer when the log grows. 0 or -1. */
+int authban_store_ask_log(struct authban_store *s);
+
+#endif
