@@ -22,6 +22,7 @@
 
 #define CREDENTIALS_MAX 8  /* of one message that are looked at */
 #define CHALLENGE_MAX 2048 /* bytes of a challenge header */
+#define PART_MAX 128	   /* bytes of a parameter that tell answers apart */
 #define TOKEN_SLACK 30	   /* seconds a token outlives the nonce */
 #define NONCE_EXPIRE 300   /* auth's default */
 #define FLAG_QOP_AUTH 1	   /* flags of auth_challenge() */
@@ -193,6 +194,35 @@ static dig_cred_t *judged_credentials(sip_msg_t *msg)
 	return h && h->parsed ? &((auth_body_t *)h->parsed)->digest : NULL;
 }
 
+/* A piece of a hash's input, cut where nobody honest goes. */
+static size_t put_part(char *out, const str *part)
+{
+	size_t n = part->len > 0 ? (size_t)part->len : 0;
+
+	if(n > PART_MAX)
+		n = PART_MAX;
+	if(n > 0)
+		memcpy(out, part->s, n);
+	out[n] = '\0';
+	return n + 1;
+}
+
+/* The same for a retransmission and for a replay of the same answer. */
+static uint64_t answer_of(const sip_msg_t *msg, const dig_cred_t *cred)
+{
+	const str *parts[] = {
+			&cred->username.whole, &cred->nonce, &cred->nc, &cred->response};
+	char data[sizeof(struct ab_addr) + 4 * (PART_MAX + 1)];
+	struct ab_addr addr;
+	size_t n = sizeof(addr), i;
+
+	authban_addr(&addr, &msg->rcv.src_ip);
+	memcpy(data, &addr, sizeof(addr));
+	for(i = 0; i < 4; i++)
+		n += put_part(data + n, parts[i]);
+	return authban_keyed_hash(data, n);
+}
+
 void authban_evidence(sip_msg_t *msg, int judged, struct authban_evidence *out)
 {
 	dig_cred_t *cred;
@@ -216,6 +246,7 @@ void authban_evidence(sip_msg_t *msg, int judged, struct authban_evidence *out)
 		return;
 	out->credentials = shape_of(cred);
 	out->user = cred->username.whole;
+	out->answer = answer_of(msg, cred);
 }
 
 /* --- the challenge --- */

@@ -154,12 +154,16 @@ const struct ab_mac *authban_mac_wire(void)
 	return &wire_mac;
 }
 
+uint64_t authban_keyed_hash(const void *data, size_t len)
+{
+	uint64_t h = ab_siphash13(user_key, data, len);
+
+	return h ? h : 1;
+}
+
 uint64_t authban_user_hash(const str *name)
 {
-	uint64_t h;
-
 	if(!name || name->len <= 0)
 		return 0;
-	h = ab_siphash13(user_key, name->s, (size_t)name->len);
-	return h ? h : 1;
+	return authban_keyed_hash(name->s, (size_t)name->len);
 }

@@ -31,6 +31,9 @@ const struct ab_mac *authban_mac_token(void);
 /* For records in Redis; sign is NULL without a cluster key. */
 const struct ab_mac *authban_mac_wire(void);
 
+/* A keyed hash of bytes, the same on every proxy of a cluster; never 0. */
+uint64_t authban_keyed_hash(const void *data, size_t len);
+
 /* A keyed hash of a user's name, the same on every proxy of a cluster; 0 for
  * no name. It is all that is kept of a user. */
 uint64_t authban_user_hash(const str *name);

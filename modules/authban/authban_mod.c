@@ -6,7 +6,7 @@
  * authban counts failed authentications per source in shared memory and blocks
  * offenders; the proxies of a cluster count as one through Redis. This file
  * only ties the parts together:
- *   authban_params, authban_check   parameters, settings, what is refused
+ *   authban_params, authban_refuse  parameters, settings, what is refused
  *   authban_shared                  shared memory, clocks
  *   authban_script, authban_pv      what the routing script calls
  *   authban_auth, authban_rc        credentials, the challenge, $rc

@@ -285,14 +285,14 @@ static int set_param(const char *name, modparam_t type, void *val)
 
 /* Kamailio hands a value to a function without the name of its parameter, so
  * each parameter has a function of its own. */
-#define NAMES(X)                                                          \
-	X(threshold)                                                          \
-	X(window)                                                             \
-	X(ban_time) X(ban_time_max) X(memory) X(grace) X(mode) X(size)        \
-			X(ipv4_prefix) X(ipv6_prefix) X(early) X(sync_interval)       \
-					X(redis_start_timeout) X(redis) X(redis_prefix)       \
-							X(redis_password_file) X(node) X(cluster_key) \
-									X(cluster_key_file)
+#define NAMES(X)                                                            \
+	X(threshold)                                                            \
+	X(window)                                                               \
+	X(ban_time)                                                             \
+	X(ban_time_max) X(memory) X(grace) X(mode) X(size) X(ipv4_prefix)       \
+			X(ipv6_prefix) X(early) X(sync_interval) X(redis_start_timeout) \
+					X(redis) X(redis_prefix) X(redis_password_file) X(node) \
+							X(cluster_key) X(cluster_key_file)
 
 #define SETTER(name)                                       \
 	static int modparam_##name(modparam_t type, void *val) \

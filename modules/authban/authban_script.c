@@ -118,7 +118,8 @@ static int ki_proven(sip_msg_t *msg)
 	struct authban_request *req = authban_request(msg);
 
 	/* the other modes have no proof that could be asked for again */
-	if(authban_params.proof != AUTHBAN_PROOF_TOKEN)
+	if(authban_params.proof != AUTHBAN_PROOF_TOKEN
+			|| authban_mode() == AB_MODE_OFF)
 		return PASS;
 	authban_evidence(msg, 0, &ev);
 	req->proof = ev.proof;
@@ -208,6 +209,10 @@ static int judge_result(sip_msg_t *msg, int rc, str *name)
 		return PASS;
 	if(!ab_class_is_failure(req->class) || authban_source_of(msg, &addr) < 0)
 		return DENY;
+	if(ab_attempt_seen(authban_attempts(), ev.answer, authban_now_mono())) {
+		counter_inc(authban_counters.retransmissions);
+		return DENY;
+	}
 	req->banned_now = count_failure(
 			&addr, name && name->len > 0 ? name : &ev.user, 1, req->proof);
 	return req->banned_now ? DENY_BANNED : DENY;

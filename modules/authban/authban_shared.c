@@ -22,6 +22,7 @@
 static struct ab_table table;
 static int table_process = -1; /* process_no that `table` is opened for */
 static struct authban_sync_state *sync_state;
+static struct ab_attempts *attempts;
 static int wake_fd = -1;
 static uint16_t node_number, node_origin;
 
@@ -88,11 +89,13 @@ int authban_shared_init(void)
 		return -1;
 	init_node();
 	sync_state = shm_malloc(sizeof(*sync_state));
-	if(!sync_state) {
+	attempts = shm_malloc(sizeof(*attempts));
+	if(!sync_state || !attempts) {
 		SHM_MEM_ERROR;
 		return -1;
 	}
 	memset(sync_state, 0, sizeof(*sync_state));
+	memset(attempts, 0, sizeof(*attempts));
 	wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if(wake_fd < 0) {
 		LM_ERR("cannot make an eventfd: %s\n", strerror(errno));
@@ -114,6 +117,11 @@ const struct ab_table *authban_table(void)
 struct authban_sync_state *authban_sync_state(void)
 {
 	return sync_state;
+}
+
+struct ab_attempts *authban_attempts(void)
+{
+	return attempts;
 }
 
 uint16_t authban_node_number(void)

@@ -6,6 +6,7 @@
 #ifndef AUTHBAN_SHARED_H
 #define AUTHBAN_SHARED_H
 
+#include "ab_attempt.h"
 #include "ab_judge.h"
 #include "ab_url.h"
 
@@ -36,6 +37,9 @@ int authban_shared_init(void);
 const struct ab_table *authban_table(void);
 
 struct authban_sync_state *authban_sync_state(void);
+
+/* Answers seen lately. */
+struct ab_attempts *authban_attempts(void);
 
 /* Now on both clocks. */
 struct ab_now authban_now(void);

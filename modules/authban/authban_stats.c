@@ -65,6 +65,7 @@ static counter_def_t defs[] = {
 	COUNTER(backend_errors, "well-formed credentials nobody could judge"),
 	COUNTER(redis_errors, "failed exchanges with Redis"),
 	COUNTER(mismatches, "right passwords under another From or To user"),
+	COUNTER(retransmissions, "failures seen again and not counted again"),
 	GAUGE("entries", GAUGE_ENTRIES, "entries in the table"),
 	GAUGE("banned", GAUGE_BANNED, "sources banned now"),
 	GAUGE("evictions", GAUGE_EVICTIONS, "entries that gave way to others"),

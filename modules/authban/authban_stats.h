@@ -11,7 +11,8 @@
 struct authban_counters
 {
 	counter_handle_t checked, blocked, failures, successes, malformed, unproven,
-			bans, unbans, would_block, backend_errors, redis_errors, mismatches;
+			bans, unbans, would_block, backend_errors, redis_errors, mismatches,
+			retransmissions;
 };
 
 extern struct authban_counters authban_counters;
