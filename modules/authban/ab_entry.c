@@ -342,6 +342,8 @@ enum ab_worth ab_entry_worth(const struct ab_slot *s,
 	struct ab_view v;
 
 	ab_entry_view(s, set, now, &v);
+	if(v.state == AB_STATE_BANNED && v.key.kind == AB_KIND_ALLOW)
+		return AB_WORTH_ALLOWED;
 	if(v.state == AB_STATE_BANNED || v.state == AB_STATE_DRY_RUN)
 		return AB_WORTH_BANNED;
 	if(v.state == AB_STATE_UNBANNED)

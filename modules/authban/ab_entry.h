@@ -30,6 +30,8 @@ enum ab_kind
 {
 	AB_KIND_FREE = 0,
 	AB_KIND_SOURCE, /* an address, or a network that an operator banned */
+	AB_KIND_ALLOW,	/* an address or network that is never banned; its state
+					   AB_STATE_BANNED means: in force, _UNBANNED: taken back */
 	AB_KIND_MAX
 };
 
@@ -117,6 +119,13 @@ struct ab_slot
 	uint8_t state;	/* enum ab_state */
 };
 
+/* Versions below this are generations of a proxy's own configuration: they are
+ * told to nobody and yield to every other word. */
+#define AB_VERSION_TOLD UINT64_C(65536)
+
+/* Seconds of a state without an end: no uptime reaches it. */
+#define AB_FOR_EVER (UINT32_C(100) * 365 * 86400)
+
 /* A ban or unban, made here or heard of. */
 struct ab_change
 {
@@ -164,6 +173,12 @@ void ab_entry_init(struct ab_slot *s, const struct ab_key *key,
 
 bool ab_entry_matches(const struct ab_entry *e, const struct ab_key *key);
 
+static inline enum ab_kind ab_entry_kind(const struct ab_entry *e)
+{
+	return (enum ab_kind)(
+			atomic_load_explicit(&e->ident, memory_order_relaxed) >> 8);
+}
+
 void ab_entry_key(const struct ab_entry *e, struct ab_key *key);
 
 /* Ends a state whose time is over and moves the counts to the window of `now`.
@@ -204,7 +219,8 @@ enum ab_worth
 	AB_WORTH_REMEMBERED, /* was banned, and a repeat would double */
 	AB_WORTH_UNSENT,	 /* a share or state nobody else has yet */
 	AB_WORTH_UNBANNED,
-	AB_WORTH_BANNED
+	AB_WORTH_BANNED,
+	AB_WORTH_ALLOWED
 };
 
 enum ab_worth ab_entry_worth(const struct ab_slot *s,

@@ -5,6 +5,10 @@
  */
 #include "ab_judge.h"
 
+/* How long the end of an allow entry is remembered: longer than any proxy is cut
+ * off and comes back with the old entry. */
+#define DISALLOW_SECONDS (30u * 86400u)
+
 /* What runs under the lock, and what it reports. */
 struct task
 {
@@ -20,6 +24,13 @@ struct task
 struct ab_key ab_key_source(const struct ab_prefix *p)
 {
 	struct ab_key key = {p->addr, 0, AB_KIND_SOURCE, p->len};
+
+	return key;
+}
+
+struct ab_key ab_key_allow(const struct ab_prefix *p)
+{
+	struct ab_key key = {p->addr, 0, AB_KIND_ALLOW, p->len};
 
 	return key;
 }
@@ -144,6 +155,22 @@ void ab_judge_ban(const struct ab_judge *j, const struct ab_key *key,
 	run(key, AB_FIND_OR_MAKE, change, &t);
 }
 
+void ab_judge_allow(const struct ab_judge *j, const struct ab_key *key,
+		uint16_t reason, uint16_t generation, struct ab_judgement *out)
+{
+	struct ab_change c = {.state = AB_STATE_BANNED,
+			.proof = AB_PROOF_OPERATOR,
+			.reason = reason,
+			.origin = j->origin,
+			.node = j->node,
+			.seconds = AB_FOR_EVER,
+			.version = generation,
+			.local = generation == 0};
+	struct task t = {.j = j, .out = out, .change = &c};
+
+	run(key, AB_FIND_OR_MAKE, change, &t);
+}
+
 void ab_judge_unban(const struct ab_judge *j, const struct ab_key *key,
 		struct ab_judgement *out)
 {
@@ -152,7 +179,8 @@ void ab_judge_unban(const struct ab_judge *j, const struct ab_key *key,
 			.reason = AB_REASON_OPERATOR,
 			.origin = j->origin,
 			.node = j->node,
-			.seconds = ab_unban_seconds(j->set),
+			.seconds = key->kind == AB_KIND_ALLOW ? DISALLOW_SECONDS
+												  : ab_unban_seconds(j->set),
 			.local = true};
 	struct task t = {.j = j, .out = out, .change = &c};
 

@@ -24,6 +24,9 @@ struct ab_judge
 /* The key of a source or a banned network. */
 struct ab_key ab_key_source(const struct ab_prefix *p);
 
+/* The key of an allow entry. */
+struct ab_key ab_key_allow(const struct ab_prefix *p);
+
 struct ab_judgement
 {
 	bool ok;			 /* false: no lock or no room; the message passes */
@@ -55,6 +58,14 @@ void ab_judge_ban(const struct ab_judge *j, const struct ab_key *key,
  */
 void ab_judge_unban(const struct ab_judge *j, const struct ab_key *key,
 		struct ab_judgement *out);
+
+/*
+ * Puts a network on the allow-list for good, and takes it off again (with
+ * ab_judge_unban() on the same key). `generation` 0: an operator's word, told to
+ * the other proxies; 1 and more, growing: this proxy's own configuration.
+ */
+void ab_judge_allow(const struct ab_judge *j, const struct ab_key *key,
+		uint16_t reason, uint16_t generation, struct ab_judgement *out);
 
 /* Applies a ban or unban that came from another proxy. */
 void ab_judge_apply(const struct ab_judge *j, const struct ab_key *key,

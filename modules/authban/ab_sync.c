@@ -200,6 +200,16 @@ static void say_again(struct ab_sync *s, const struct ab_wire_state *rec)
 				mark_state, NULL);
 }
 
+/* How long a state heard of still lasts here; only an allow entry has no end. */
+static uint32_t seconds_left(
+		const struct ab_wire_state *rec, const struct ab_now *now)
+{
+	uint64_t left = (rec->end - now->cluster_ms + 999) / 1000;
+	uint32_t max = rec->key.kind == AB_KIND_ALLOW ? AB_FOR_EVER : BAN_MAX_S;
+
+	return left < max ? (uint32_t)left : max;
+}
+
 bool ab_sync_apply(struct ab_sync *s, const struct ab_now *now,
 		const uint8_t *bytes, size_t len)
 {
@@ -226,9 +236,7 @@ bool ab_sync_apply(struct ab_sync *s, const struct ab_now *now,
 	c.version = rec.version;
 	c.failures = rec.failures;
 	c.distinct = rec.distinct;
-	c.seconds = (uint32_t)((rec.end - now->cluster_ms + 999) / 1000);
-	if(rec.end - now->cluster_ms > (uint64_t)BAN_MAX_S * 1000)
-		c.seconds = BAN_MAX_S;
+	c.seconds = seconds_left(&rec, now);
 	if(rec.begin < now->cluster_ms
 			&& now->cluster_ms - rec.begin < UINT64_C(365) * DAY_MS)
 		c.ago = (uint32_t)((now->cluster_ms - rec.begin) / 1000);

@@ -197,7 +197,7 @@ static void note_network(struct ab_table_head *h, const struct ab_slot *s)
 		return;
 	ab_entry_key(s->e, &key);
 	if(key.plen < 128)
-		atomic_fetch_or_explicit(&h->nets[key.plen / 64],
+		atomic_fetch_or_explicit(&ab_nets(h, key.kind)[key.plen / 64],
 				UINT64_C(1) << (key.plen % 64), relaxed);
 }
 
@@ -214,6 +214,8 @@ void ab_slot_store(const struct ab_table *t, uint32_t bucket, unsigned slot,
 		s->e->flags = 0;
 	if(s->e->flags & AB_UNSENT_ANY)
 		meta |= META_UNSENT;
+	if(ab_entry_kind(s->e) == AB_KIND_ALLOW)
+		meta |= META_ALLOW;
 	if((old & META_STATE) != s->state
 			|| atomic_load_explicit(&l->until[slot], relaxed) != s->until) {
 		note_network(h, s);
@@ -270,7 +272,7 @@ struct job
 static void choose_victim(struct job *j)
 {
 	const struct ab_table_head *h = j->t->head;
-	int best = AB_WORTH_BANNED + 1;
+	int best = AB_WORTH_ALLOWED + 1;
 	uint32_t best_idle = 0;
 	unsigned b, i;
 
@@ -280,7 +282,7 @@ static void choose_victim(struct job *j)
 			bool empty = ab_line_tag(&h->lines[j->at.bucket[b]], i) == 0;
 			int worth = empty ? -1 : (int)ab_entry_worth(&s, j->set, j->now);
 			/* among live bans the one that ends first goes */
-			uint32_t idle = worth == AB_WORTH_BANNED ? UINT32_MAX - s.until
+			uint32_t idle = worth >= AB_WORTH_BANNED ? UINT32_MAX - s.until
 													 : j->now->mono - s.e->seen;
 
 			if(worth < best || (worth == best && !empty && idle > best_idle)) {

@@ -87,6 +87,14 @@ struct ab_hit
 struct ab_hit ab_table_check(const struct ab_table *t, const struct ab_addr *a,
 		const struct ab_prefix *source, uint32_t now_mono);
 
+/*
+ * Whether an allow entry covers this address; the longest one is put into *net
+ * (may be NULL). No lock. Costs one cache line for each prefix length in use, so
+ * it is asked only for addresses that would be blocked or counted.
+ */
+bool ab_table_allowed(const struct ab_table *t, const struct ab_addr *a,
+		uint32_t now_mono, struct ab_prefix *net);
+
 /* What is done to a slot under its lock: bounded memory work only. */
 typedef void (*ab_slot_f)(struct ab_slot *s, void *arg);
 
@@ -109,6 +117,10 @@ int ab_table_update(const struct ab_table *t, const struct ab_key *key,
 int ab_table_get(const struct ab_table *t, const struct ab_key *key,
 		const struct ab_settings *set, const struct ab_now *now,
 		struct ab_view *out);
+
+/* Forgets an entry, on this proxy only. */
+void ab_table_remove(const struct ab_table *t, const struct ab_key *key,
+		const struct ab_settings *set, const struct ab_now *now);
 
 /* Where a walk stands; begin with zero. */
 struct ab_cursor

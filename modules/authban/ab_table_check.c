@@ -69,10 +69,10 @@ static enum ab_state read_line(const struct ab_table_head *h, uint32_t bucket,
 	return AB_STATE_NONE;
 }
 
-static enum ab_state read_state(
-		const struct ab_table_head *h, const struct ab_prefix *p, uint32_t now)
+static enum ab_state read_state(const struct ab_table_head *h, uint8_t kind,
+		const struct ab_prefix *p, uint32_t now)
 {
-	struct ab_key key = {p->addr, 0, AB_KIND_SOURCE, p->len};
+	struct ab_key key = {p->addr, 0, kind, p->len};
 	struct ab_place at = ab_place_of(h, &key);
 	bool spilled, ignored;
 	enum ab_state state =
@@ -83,11 +83,17 @@ static enum ab_state read_state(
 	return state;
 }
 
+static bool in_use(_Atomic uint64_t nets[2], unsigned bits)
+{
+	return atomic_load_explicit(&nets[bits / 64], relaxed) >> (bits % 64) & 1;
+}
+
 struct ab_hit ab_table_check(const struct ab_table *t, const struct ab_addr *a,
 		const struct ab_prefix *source, uint32_t now_mono)
 {
-	const struct ab_table_head *h = t->head;
-	struct ab_hit hit = {read_state(h, source, now_mono), *source};
+	struct ab_table_head *h = t->head;
+	struct ab_hit hit = {
+			read_state(h, AB_KIND_SOURCE, source, now_mono), *source};
 	unsigned bits = ab_addr_is_v4(a) ? AB_V4_BITS : 0;
 
 	if(hit.state == AB_STATE_BANNED)
@@ -96,18 +102,42 @@ struct ab_hit ab_table_check(const struct ab_table *t, const struct ab_addr *a,
 			   | atomic_load_explicit(&h->nets[1], relaxed)))
 		return hit;
 	for(; bits < source->len; bits++) {
-		if(atomic_load_explicit(&h->nets[bits / 64], relaxed) >> (bits % 64)
-				& 1) {
-			struct ab_prefix net = ab_prefix_make(a, bits);
-			enum ab_state state = read_state(h, &net, now_mono);
+		struct ab_prefix net;
+		enum ab_state state;
 
-			if(state == AB_STATE_BANNED || hit.state == AB_STATE_NONE) {
-				hit.net = net;
-				hit.state = state;
-			}
-			if(state == AB_STATE_BANNED)
-				return hit;
+		if(!in_use(h->nets, bits))
+			continue;
+		net = ab_prefix_make(a, bits);
+		state = read_state(h, AB_KIND_SOURCE, &net, now_mono);
+		if(state == AB_STATE_BANNED || hit.state == AB_STATE_NONE) {
+			hit.net = net;
+			hit.state = state;
 		}
+		if(state == AB_STATE_BANNED)
+			return hit;
 	}
 	return hit;
+}
+
+bool ab_table_allowed(const struct ab_table *t, const struct ab_addr *a,
+		uint32_t now_mono, struct ab_prefix *net)
+{
+	struct ab_table_head *h = t->head;
+	unsigned shortest = ab_addr_is_v4(a) ? AB_V4_BITS : 0;
+	unsigned bits;
+
+	for(bits = 128; bits + 1 > shortest; bits--) {
+		struct ab_prefix p = ab_prefix_make(a, bits);
+
+		if((bits == 128 || in_use(h->allow_nets, bits))
+				&& read_state(h, AB_KIND_ALLOW, &p, now_mono)
+						   == AB_STATE_BANNED) {
+			if(net)
+				*net = p;
+			return true;
+		}
+		if(bits == 0)
+			break;
+	}
+	return false;
 }

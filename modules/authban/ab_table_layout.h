@@ -12,6 +12,7 @@
 
 #define META_STATE 0x03u   /* enum ab_state */
 #define META_UNSENT 0x04u  /* the record has AB_UNSENT_* or AB_INFLIGHT_* */
+#define META_ALLOW 0x08u   /* an allow entry, not a ban */
 #define META_SPILLED 0x80u /* meta[0]: some keys of this bucket are elsewhere */
 
 /* The index of one bucket: 64 bytes, one cache line. */
@@ -35,9 +36,9 @@ struct ab_table_head
 	_Atomic uint32_t entries;
 	_Atomic uint32_t asleep; /* the sync process waits to be woken */
 	_Atomic uint64_t evictions, evicted_bans, lock_timeouts, locks_stolen;
-	/* prefix lengths other than a source's own that were ever banned: bit n of
-	 * the 128; each costs a check one more cache line */
-	_Atomic uint64_t nets[2];
+	/* prefix lengths other than 128 that were ever banned, and ever allowed: bit
+	 * n of the 128; each costs a check one more cache line */
+	_Atomic uint64_t nets[2], allow_nets[2];
 	struct ab_line *lines;
 	struct ab_entry *entry;	   /* SLOTS for each line, same order */
 	_Atomic uint64_t *dirty;   /* one bit a bucket */
@@ -66,6 +67,11 @@ static inline uint16_t ab_line_tag(const struct ab_line *l, unsigned slot)
 static inline uint8_t ab_line_meta(const struct ab_line *l, unsigned slot)
 {
 	return atomic_load_explicit(&l->meta[slot], memory_order_relaxed);
+}
+
+static inline _Atomic uint64_t *ab_nets(struct ab_table_head *h, uint8_t kind)
+{
+	return kind == AB_KIND_ALLOW ? h->allow_nets : h->nets;
 }
 
 /* A slot as the entry operations want it. Under the lock. */

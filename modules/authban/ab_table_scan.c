@@ -90,6 +90,24 @@ void ab_table_rebase(const struct ab_table *t, const struct ab_settings *set,
 	}
 }
 
+static void remove_slot(struct ab_slot *s, void *arg)
+{
+	(void)arg;
+	/* worth nothing from now on: the next sweep or the next key takes it */
+	s->state = AB_STATE_NONE;
+	s->until = 0;
+	s->e->repeats = 0;
+	s->e->flags = 0;
+	memset(s->e->own, 0, sizeof(s->e->own));
+	memset(s->e->others, 0, sizeof(s->e->others));
+}
+
+void ab_table_remove(const struct ab_table *t, const struct ab_key *key,
+		const struct ab_settings *set, const struct ab_now *now)
+{
+	ab_table_update(t, key, AB_FIND, set, now, remove_slot, NULL);
+}
+
 /* --- the outgoing queue --- */
 
 void ab_table_set_clustered(const struct ab_table *t, bool on)
@@ -202,7 +220,8 @@ static bool mark_slot(const struct ab_table *t, uint32_t bucket, unsigned i,
 	ab_entry_view(&s, set, now, &v);
 	if(v.own[0] || v.own[1])
 		s.e->flags |= AB_UNSENT_COUNT;
-	if(v.state == AB_STATE_BANNED || v.state == AB_STATE_UNBANNED)
+	if((v.state == AB_STATE_BANNED || v.state == AB_STATE_UNBANNED)
+			&& v.version >= AB_VERSION_TOLD)
 		s.e->flags |= AB_UNSENT_STATE;
 	ab_slot_store(t, bucket, i, &s);
 	return s.e->flags & AB_UNSENT_ANY;
@@ -262,7 +281,8 @@ uint32_t ab_table_pending(const struct ab_table *t)
 
 uint32_t ab_table_banned(const struct ab_table *t, uint32_t now_mono)
 {
-	return count_meta(t->head, META_STATE, AB_STATE_BANNED, now_mono + 1);
+	return count_meta(
+			t->head, META_STATE | META_ALLOW, AB_STATE_BANNED, now_mono + 1);
 }
 
 void ab_table_sync_sleeps(const struct ab_table *t)

@@ -10,8 +10,10 @@
 
 #include "core/dprint.h"
 
-static const char *event_name(uint8_t state)
+static const char *event_name(uint8_t kind, uint8_t state)
 {
+	if(kind == AB_KIND_ALLOW)
+		return state == AB_STATE_BANNED ? "allow" : "disallow";
 	switch(state) {
 		case AB_STATE_BANNED:
 			return "ban";
@@ -31,15 +33,21 @@ void authban_news(const struct ab_judgement *what)
 
 	if(!what->ok || !what->news || what->state == AB_STATE_NONE)
 		return;
-	counter_inc(what->state == AB_STATE_UNBANNED ? authban_counters.unbans
-												 : authban_counters.bans);
-	LM_NOTICE("ip=%s event=%s reason=%s failures=%u users=%u ttl=%u repeats=%u"
+	if(v->key.kind != AB_KIND_ALLOW)
+		counter_inc(what->state == AB_STATE_UNBANNED ? authban_counters.unbans
+													 : authban_counters.bans);
+	LM_NOTICE("ip=%s event=%s reason=%s failures=%u users=%u ttl=%d repeats=%u"
 			  " proof=%s origin=%s\n",
-			ab_prefix_print(&p, ip), event_name(what->state),
+			ab_prefix_print(&p, ip), event_name(v->key.kind, what->state),
 			ab_names_text(names, v->reason), v->failures, v->users,
-			what->state == AB_STATE_UNBANNED ? 0 : v->ttl, v->repeats,
+			what->state == AB_STATE_UNBANNED ? 0 : authban_ttl(v), v->repeats,
 			ab_proof_name((enum ab_proof)v->proof),
 			ab_names_text(names, v->origin));
+}
+
+int authban_ttl(const struct ab_view *v)
+{
+	return v->key.kind == AB_KIND_ALLOW ? 0 : (int)v->ttl;
 }
 
 const char *authban_state_name(const struct ab_view *v, int mode)

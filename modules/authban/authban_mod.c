@@ -10,10 +10,12 @@
  *   authban_shared                  shared memory, clocks
  *   authban_script, authban_pv      what the routing script calls
  *   authban_auth, authban_rc        credentials, the challenge, $rc
+ *   authban_allow                   who is never banned
  *   authban_early                   datagrams dropped before parsing
  *   authban_rpc, _stats, _log       what operators see
  *   authban_proc, _store, _load, _redis   the process that talks to Redis
  */
+#include "authban_allow.h"
 #include "authban_auth.h"
 #include "authban_early.h"
 #include "authban_mac.h"
@@ -40,7 +42,8 @@ static int mod_init(void)
 		return -1;
 	if(authban_keys_init() < 0 || authban_shared_init() < 0)
 		return -1;
-	if(authban_auth_init() < 0 || authban_stats_init() < 0)
+	if(authban_allow_init() < 0 || authban_auth_init() < 0
+			|| authban_stats_init() < 0)
 		return -1;
 	if(authban_proc_init(*authban_params.redis ? &redis_url : NULL) < 0)
 		return -1;
@@ -54,8 +57,10 @@ static int mod_init(void)
 
 static int child_init(int rank)
 {
-	if(rank == PROC_INIT)
+	if(rank == PROC_INIT) {
+		authban_allow_own();
 		authban_proc_preload();
+	}
 	return rank == PROC_MAIN ? authban_proc_start() : 0;
 }
 

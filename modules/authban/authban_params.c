@@ -30,7 +30,10 @@ struct authban_params authban_params = {.size = 262144,
 		.node = "",
 		.cluster_key = "",
 		.cluster_key_file = "",
-		.proof = AUTHBAN_PROOF_TOKEN};
+		.allow = "",
+		.allow_file = "",
+		.proof = AUTHBAN_PROOF_TOKEN,
+		.allow_local = AUTHBAN_LOCAL_AUTO};
 
 /* --- settings in the cfg framework --- */
 
@@ -98,6 +101,7 @@ enum ab_mode authban_mode(void)
 /* --- words --- */
 
 static const char *const mode_names[] = {"off", "dry_run", "ban"};
+static const char *const local_names[] = {"auto", "yes", "no"};
 static const char *const proof_names[] = {"token", "nonce", "none"};
 
 const char *authban_mode_name(int mode)
@@ -151,6 +155,8 @@ static const struct row rows[] = {
 				AB_WIRE_PREFIX_MAX},
 		{"redis_password_file", ROW_TEXT, &authban_params.redis_password_file,
 				0, 4096},
+		{"allow", ROW_TEXT, &authban_params.allow, 0, 4095},
+		{"allow_file", ROW_TEXT, &authban_params.allow_file, 1, 4096},
 		{"node", ROW_TEXT, &authban_params.node, 1, AB_NAME_LEN},
 		{"cluster_key", ROW_SECRET, &authban_params.cluster_key, 32, 1024},
 		{"cluster_key_file", ROW_TEXT, &authban_params.cluster_key_file, 1,
@@ -268,6 +274,21 @@ static int set_proof(modparam_t type, void *val)
 	return -1;
 }
 
+static int set_allow_local(modparam_t type, void *val)
+{
+	int local = PARAM_TYPE_MASK(type) == PARAM_INT
+						? -1
+						: word_index(local_names, 3, (char *)val);
+
+	if(local >= 0) {
+		authban_params.allow_local = (enum authban_local)local;
+		return 0;
+	}
+	LM_ERR("parameter allow_local is %s; allowed is auto, yes or no\n",
+			PARAM_TYPE_MASK(type) == PARAM_INT ? "a number" : (char *)val);
+	return -1;
+}
+
 static int set_param(const char *name, modparam_t type, void *val)
 {
 	const struct ab_setting *setting = ab_setting_find(name);
@@ -285,14 +306,13 @@ static int set_param(const char *name, modparam_t type, void *val)
 
 /* Kamailio hands a value to a function without the name of its parameter, so
  * each parameter has a function of its own. */
-#define NAMES(X)                                                            \
-	X(threshold)                                                            \
-	X(window)                                                               \
-	X(ban_time)                                                             \
-	X(ban_time_max) X(memory) X(grace) X(mode) X(size) X(ipv4_prefix)       \
-			X(ipv6_prefix) X(early) X(sync_interval) X(redis_start_timeout) \
-					X(redis) X(redis_prefix) X(redis_password_file) X(node) \
-							X(cluster_key) X(cluster_key_file)
+/* clang-format off */
+#define NAMES(X) \
+	X(threshold) X(window) X(ban_time) X(ban_time_max) X(memory) X(grace) \
+	X(mode) X(size) X(ipv4_prefix) X(ipv6_prefix) X(early) X(sync_interval) \
+	X(redis_start_timeout) X(redis) X(redis_prefix) X(redis_password_file) \
+	X(node) X(cluster_key) X(cluster_key_file) X(allow) X(allow_file)
+/* clang-format on */
 
 #define SETTER(name)                                       \
 	static int modparam_##name(modparam_t type, void *val) \
@@ -310,6 +330,8 @@ param_export_t authban_param_exports[] = {
 	NAMES(EXPORT)
 	{"proof", PARAM_INT | PARAM_USE_FUNC, (void *)set_proof},
 	{"proof", PARAM_STRING | PARAM_USE_FUNC, (void *)set_proof},
+	{"allow_local", PARAM_INT | PARAM_USE_FUNC, (void *)set_allow_local},
+	{"allow_local", PARAM_STRING | PARAM_USE_FUNC, (void *)set_allow_local},
 	{0, 0, 0}
 };
 /* clang-format on */

@@ -23,6 +23,14 @@ enum authban_proof_mode
 	AUTHBAN_PROOF_NONE		 /* only stream transports prove themselves */
 };
 
+/* Whether loopback and our own sockets are on the allow-list. */
+enum authban_local
+{
+	AUTHBAN_LOCAL_AUTO = 0, /* yes, unless we listen on loopback only */
+	AUTHBAN_LOCAL_YES,
+	AUTHBAN_LOCAL_NO
+};
+
 /* Fixed at start. Strings are never NULL. */
 struct authban_params
 {
@@ -36,7 +44,9 @@ struct authban_params
 	const char *redis_password_file;
 	const char *node;
 	const char *cluster_key, *cluster_key_file;
+	const char *allow, *allow_file;
 	enum authban_proof_mode proof;
+	enum authban_local allow_local;
 };
 
 extern struct authban_params authban_params;

@@ -5,6 +5,7 @@
  */
 #include "authban_pv.h"
 
+#include "authban_allow.h"
 #include "authban_log.h"
 #include "authban_params.h"
 #include "authban_script.h"
@@ -84,6 +85,8 @@ static int get_known(sip_msg_t *msg, pv_param_t *param, pv_value_t *res,
 		net = (struct ab_prefix){v.key.addr, v.key.plen};
 	switch(field) {
 		case FIELD_STATE:
+			if(authban_allowed(addr, NULL))
+				return give_text(msg, param, res, "allowed");
 			return give_text(
 					msg, param, res, authban_state_name(&v, authban_mode()));
 		case FIELD_REASON:

@@ -5,6 +5,7 @@
  */
 #include "authban_script.h"
 
+#include "authban_allow.h"
 #include "authban_auth.h"
 #include "authban_log.h"
 #include "authban_mac.h"
@@ -61,6 +62,9 @@ int authban_must_block(const struct ab_addr *addr)
 	source = authban_source(addr);
 	hit = ab_table_check(authban_table(), addr, &source, authban_now_mono());
 	if(hit.state == AB_STATE_NONE)
+		return 0;
+	/* the allow-list is asked last, and wins */
+	if(authban_allowed(addr, NULL))
 		return 0;
 	if(mode == AB_MODE_BAN && hit.state == AB_STATE_BANNED) {
 		counter_inc(authban_counters.blocked);
@@ -207,7 +211,8 @@ static int judge_result(sip_msg_t *msg, int rc, str *name)
 	count_class(req->class);
 	if(rc > 0)
 		return PASS;
-	if(!ab_class_is_failure(req->class) || authban_source_of(msg, &addr) < 0)
+	if(!ab_class_is_failure(req->class) || authban_source_of(msg, &addr) < 0
+			|| authban_allowed(&addr, NULL))
 		return DENY;
 	if(ab_attempt_seen(authban_attempts(), ev.answer, authban_now_mono())) {
 		counter_inc(authban_counters.retransmissions);
@@ -240,8 +245,9 @@ static int ki_challenge(sip_msg_t *msg, str *realm, int flags)
 	if(authban_mode() == AB_MODE_BAN && authban_source_of(msg, &addr) == 0) {
 		source = authban_source(&addr);
 		if(ab_table_check(authban_table(), &addr, &source, authban_now_mono())
-						.state
-				== AB_STATE_BANNED)
+								.state
+						== AB_STATE_BANNED
+				&& !authban_allowed(&addr, NULL))
 			return DENY;
 	}
 	return authban_send_challenge(
@@ -267,6 +273,8 @@ static int ki_ban(sip_msg_t *msg, str *ip, int seconds, str *reason)
 				ab_setting_find("ban_time_max")->max);
 		return DENY;
 	}
+	if(authban_allowed(&addr, NULL))
+		return DENY;
 	why = ab_names_intern(
 			ab_table_names(t), t->owner, reason->s, (size_t)reason->len);
 	key = ab_key_source(&source);

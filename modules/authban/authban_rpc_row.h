@@ -1,0 +1,52 @@
+/*
+ * authban: what the RPC commands share: arguments in, rows out
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef AUTHBAN_RPC_ROW_H
+#define AUTHBAN_RPC_ROW_H
+
+#include "ab_judge.h"
+
+#include "core/rpc.h"
+#include "core/str.h"
+
+#define AUTHBAN_RPC_ROWS 64 /* copied out of the table at once */
+
+/*
+ * An address or network from a command, as it stands in the table: an address
+ * becomes the source it is counted under (then *full is true). 0, or -1 with a
+ * fault set.
+ */
+int authban_rpc_source(rpc_t *rpc, void *ctx, const str *text,
+		struct ab_prefix *p, bool *full);
+
+/* The only parameter of a command, an address or network, as written. `usage`
+ * is the fault's sentence when there is none. 0, or -1 with a fault set. */
+int authban_rpc_network(rpc_t *rpc, void *ctx, const char *usage, str *text,
+		struct ab_prefix *p, bool *full);
+
+/* The optional parameters [limit] [offset] of a list. 0, or -1 with a fault set. */
+int authban_rpc_page(rpc_t *rpc, void *ctx, int *limit, int *offset);
+
+/* Adds what is known of an entry to an open struct. <0: no room. */
+int authban_rpc_add_row(
+		rpc_t *rpc, void *h, const struct ab_judge *j, const struct ab_view *v);
+
+/* Seconds ago as a point in time, UTC, ISO 8601. Returns out. */
+const char *authban_rpc_when(uint32_t ago, char out[static 24]);
+
+/* The fault when an answer could not be built. */
+void authban_rpc_failed(rpc_t *rpc, void *ctx);
+
+/* authban_rpc_change.c */
+void authban_rpc_ban(rpc_t *rpc, void *ctx);
+void authban_rpc_unban(rpc_t *rpc, void *ctx);
+
+/* authban_rpc_allow.c */
+void authban_rpc_allow_add(rpc_t *rpc, void *ctx);
+void authban_rpc_allow_del(rpc_t *rpc, void *ctx);
+void authban_rpc_allow_list(rpc_t *rpc, void *ctx);
+void authban_rpc_allow_reload(rpc_t *rpc, void *ctx);
+
+#endif
