@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#define REPEATS_MAX 31 /* five bits */
+#define REPEATS_MAX 15 /* four bits */
 
 #define relaxed memory_order_relaxed
 
@@ -53,9 +53,36 @@ void ab_entry_init(struct ab_slot *s, const struct ab_key *key,
 	e->seen = e->since = now->mono;
 	e->epoch = 0;
 	e->reason = e->origin = e->repeats = 0;
-	e->incarnation = incarnation & 0x7fu;
+	e->incarnation = incarnation;
 	s->until = 0;
 	s->state = AB_STATE_NONE;
+}
+
+/* What only holders of the lock look at begins with flags. */
+#define LOCKED_PART offsetof(struct ab_entry, flags)
+
+static void copy_locked_part(struct ab_entry *to, const struct ab_entry *from)
+{
+	atomic_store_explicit(
+			&to->extra, atomic_load_explicit(&from->extra, relaxed), relaxed);
+	memcpy((char *)to + LOCKED_PART, (const char *)from + LOCKED_PART,
+			sizeof(*to) - LOCKED_PART);
+}
+
+void ab_entry_copy(struct ab_entry *to, const struct ab_entry *from)
+{
+	atomic_store_explicit(&to->addr[0],
+			atomic_load_explicit(&from->addr[0], relaxed), relaxed);
+	atomic_store_explicit(&to->addr[1],
+			atomic_load_explicit(&from->addr[1], relaxed), relaxed);
+	atomic_store_explicit(
+			&to->ident, atomic_load_explicit(&from->ident, relaxed), relaxed);
+	copy_locked_part(to, from);
+}
+
+void ab_entry_write_back(struct ab_entry *to, const struct ab_entry *from)
+{
+	copy_locked_part(to, from);
 }
 
 bool ab_entry_matches(const struct ab_entry *e, const struct ab_key *key)
@@ -109,15 +136,22 @@ static uint32_t version_second(uint64_t version)
 	return (uint32_t)((version >> 16) / 1000);
 }
 
+/* From now on only later failures count. Never the epoch of before, even when a
+ * ban follows an unban within one second. */
+static void begin_epoch(struct ab_entry *e, uint32_t second)
+{
+	clear_counts(e);
+	e->epoch = second > e->epoch ? second : e->epoch + 1;
+}
+
 static void end_state(struct ab_slot *s, const struct ab_now *now)
 {
 	struct ab_entry *e = s->e;
 
 	if(s->state == AB_STATE_BANNED || s->state == AB_STATE_DRY_RUN) {
-		clear_counts(e);
 		/* the same on every proxy that knows the ban */
-		e->epoch = s->state == AB_STATE_BANNED ? version_second(e->version)
-											   : ab_now_cluster_s(now);
+		begin_epoch(e, s->state == AB_STATE_BANNED ? version_second(e->version)
+												   : ab_now_cluster_s(now));
 		e->since = s->until;
 	}
 	s->state = AB_STATE_NONE;
@@ -183,7 +217,9 @@ void ab_entry_merge(struct ab_slot *s, const struct ab_settings *set,
 	unsigned age;
 
 	ab_entry_refresh(s, set, now);
-	if(s->state == AB_STATE_BANNED || s->state == AB_STATE_DRY_RUN)
+	/* an unban came in between: these were counted before it */
+	if(others->epoch < e->epoch || s->state == AB_STATE_BANNED
+			|| s->state == AB_STATE_DRY_RUN)
 		return;
 	age = ab_window_age(others->wstart, e->wstart, (uint32_t)set->window);
 	if(age == 2)
@@ -254,6 +290,11 @@ static uint64_t next_version(
 	return (ms > known ? ms : known + 1) << 16 | node;
 }
 
+static uint32_t later(uint32_t now, uint32_t seconds)
+{
+	return seconds < UINT32_MAX - now ? now + seconds : UINT32_MAX;
+}
+
 /* What another proxy's ban was made for, so that every proxy can show it. */
 static void take_evidence(struct ab_entry *e, const struct ab_change *c)
 {
@@ -281,10 +322,9 @@ bool ab_entry_change(struct ab_slot *s, const struct ab_settings *set,
 	if(c->state != AB_STATE_DRY_RUN)
 		e->version = c->version ? c->version : next_version(e, now, c->node);
 	s->state = c->state;
-	s->until = now->mono + c->seconds;
+	s->until = later(now->mono, c->seconds);
 	if(c->state == AB_STATE_UNBANNED) {
-		clear_counts(e);
-		e->epoch = version_second(e->version);
+		begin_epoch(e, version_second(e->version));
 		e->since = now->mono;
 		e->repeats = 0;
 	} else {
@@ -350,7 +390,8 @@ enum ab_worth ab_entry_worth(const struct ab_slot *s,
 		return AB_WORTH_UNBANNED;
 	if(v.flags & AB_UNSENT_ANY)
 		return AB_WORTH_UNSENT;
-	if(v.repeats > 0)
+	/* its epoch keeps shares from before the ban from counting */
+	if(v.repeats > 0 || (v.epoch != 0 && v.age <= 2 * (uint32_t)set->window))
 		return AB_WORTH_REMEMBERED;
 	if(v.failures > 1)
 		return AB_WORTH_FAILURES;

@@ -104,8 +104,8 @@ struct ab_entry
 	uint32_t epoch;		/* counts begin here, cluster seconds */
 	uint32_t reason : 10;
 	uint32_t origin : 10;	  /* node that made the state (ab_names) */
-	uint32_t repeats : 5;	  /* bans within memory, this one included */
-	uint32_t incarnation : 7; /* tells the shares of an evicted and remade entry
+	uint32_t repeats : 4;	  /* bans within memory, this one included */
+	uint32_t incarnation : 8; /* tells the shares of an evicted and remade entry
 								 apart */
 };
 
@@ -164,12 +164,18 @@ struct ab_view
 struct ab_others
 {
 	uint32_t wstart;	  /* the newer of the two windows that were read */
+	uint32_t epoch;		  /* of the entry when they were asked for */
 	uint32_t count[2];	  /* that window, the one before */
 	uint32_t distinct[2]; /* maps, OR of all shares */
 };
 
 void ab_entry_init(struct ab_slot *s, const struct ab_key *key,
 		const struct ab_now *now, uint8_t incarnation);
+
+/* A copy to work on, and the way back: all but the key, which does not change.
+ * Under the lock. */
+void ab_entry_copy(struct ab_entry *to, const struct ab_entry *from);
+void ab_entry_write_back(struct ab_entry *to, const struct ab_entry *from);
 
 bool ab_entry_matches(const struct ab_entry *e, const struct ab_key *key);
 

@@ -107,8 +107,11 @@ static void change(struct ab_slot *s, void *arg)
 
 	ab_entry_refresh(s, t->j->set, &t->j->now);
 	before = s->state;
-	if(ab_entry_change(s, t->j->set, &t->j->now, t->change))
+	if(ab_entry_change(s, t->j->set, &t->j->now, t->change)) {
+		if(t->change->seconds == 0) /* heard of when it was over already */
+			ab_entry_refresh(s, t->j->set, &t->j->now);
 		t->out->news = t->change->local || before != s->state;
+	}
 	report(t, s);
 }
 
@@ -152,7 +155,7 @@ void ab_judge_ban(const struct ab_judge *j, const struct ab_key *key,
 			.local = true};
 	struct task t = {.j = j, .out = out, .change = &c};
 
-	run(key, AB_FIND_OR_MAKE, change, &t);
+	run(key, AB_FIND_OR_TAKE, change, &t);
 }
 
 void ab_judge_allow(const struct ab_judge *j, const struct ab_key *key,
@@ -168,7 +171,7 @@ void ab_judge_allow(const struct ab_judge *j, const struct ab_key *key,
 			.local = generation == 0};
 	struct task t = {.j = j, .out = out, .change = &c};
 
-	run(key, AB_FIND_OR_MAKE, change, &t);
+	run(key, AB_FIND_OR_TAKE, change, &t);
 }
 
 void ab_judge_unban(const struct ab_judge *j, const struct ab_key *key,
@@ -192,5 +195,5 @@ void ab_judge_apply(const struct ab_judge *j, const struct ab_key *key,
 {
 	struct task t = {.j = j, .out = out, .change = c};
 
-	run(key, AB_FIND_OR_MAKE, change, &t);
+	run(key, AB_FIND_OR_TAKE, change, &t);
 }

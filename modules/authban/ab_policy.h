@@ -16,10 +16,16 @@
 
 enum ab_mode
 {
-	AB_MODE_OFF = 0, /* count nothing, block nothing */
+	AB_MODE_OFF = 0, /* ban nobody; the glue does not even count */
 	AB_MODE_DRY_RUN, /* count and decide everything, block nothing */
 	AB_MODE_BAN
 };
+
+/* The widest networks that an operator may ban, or allow: prefix lengths. */
+#define AB_WIDEST_BAN_V4 16
+#define AB_WIDEST_BAN_V6 32
+#define AB_WIDEST_ALLOW_V4 8
+#define AB_WIDEST_ALLOW_V6 16
 
 /* All times in seconds. */
 struct ab_settings

@@ -101,7 +101,7 @@ static void found_share(void *arg, size_t i, unsigned which,
 	struct ab_share share;
 	enum ab_wire_result r;
 
-	if(field_len < io->place_len + 9
+	if(field_len != io->place_len + 9
 			|| memcmp(field, io->field, io->place_len) != 0)
 		r = AB_WIRE_LENGTH;
 	else
@@ -153,6 +153,7 @@ int ab_sync_batch(struct ab_sync *s, const struct ab_now *now)
 		if(v->flags & AB_INFLIGHT_COUNT) {
 			memset(&s->others[n_shares], 0, sizeof(s->others[0]));
 			s->others[n_shares].wstart = v->wstart;
+			s->others[n_shares].epoch = v->epoch;
 			s->share_of[n_shares] = (uint16_t)i;
 			fill_shares(s, v, &s->shares[n_shares++]);
 		}
@@ -200,13 +201,27 @@ static void say_again(struct ab_sync *s, const struct ab_wire_state *rec)
 				mark_state, NULL);
 }
 
+/* A state that is over still says from when on failures count, as long as there
+ * are shares from before it: for two windows. */
+static bool is_forgotten(
+		const struct ab_sync *s, const struct ab_wire_state *rec)
+{
+	uint64_t windows = 2000 * (uint64_t)s->set->window;
+
+	return s->now.cluster_ms >= windows
+		   && rec->end <= s->now.cluster_ms - windows;
+}
+
 /* How long a state heard of still lasts here; only an allow entry has no end. */
 static uint32_t seconds_left(
 		const struct ab_wire_state *rec, const struct ab_now *now)
 {
-	uint64_t left = (rec->end - now->cluster_ms + 999) / 1000;
 	uint32_t max = rec->key.kind == AB_KIND_ALLOW ? AB_FOR_EVER : BAN_MAX_S;
+	uint64_t left;
 
+	if(rec->end <= now->cluster_ms)
+		return 0; /* over, but its shares are not */
+	left = (rec->end - now->cluster_ms + 999) / 1000;
 	return left < max ? (uint32_t)left : max;
 }
 
@@ -227,7 +242,7 @@ bool ab_sync_apply(struct ab_sync *s, const struct ab_now *now,
 		s->stats.dropped[r]++;
 		return true;
 	}
-	if(rec.end <= now->cluster_ms)
+	if(is_forgotten(s, &rec))
 		return false;
 	memset(&c, 0, sizeof(c));
 	c.state = rec.state;

@@ -105,7 +105,7 @@ void ab_sync_connected(struct ab_sync *s, const struct ab_now *now, bool lost);
 int ab_sync_batch(struct ab_sync *s, const struct ab_now *now);
 
 /* Applies one record of the log or the map, whatever it is. False: its time is
- * over, so the map need not keep it. */
+ * over for two windows, so the map need not keep it. */
 bool ab_sync_apply(struct ab_sync *s, const struct ab_now *now,
 		const uint8_t *bytes, size_t len);
 

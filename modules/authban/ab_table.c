@@ -129,7 +129,6 @@ static void clear_slot(struct ab_table_head *h, uint32_t bucket, unsigned i)
 	atomic_store_explicit(
 			&l->meta[i], ab_line_meta(l, i) & META_SPILLED, release);
 	atomic_store_explicit(&ab_entry_at(h, bucket, i)->ident, 0, release);
-	atomic_fetch_sub_explicit(&h->entries, 1, relaxed);
 }
 
 /* What a process that died in the middle of a change left behind: a slot whose
@@ -268,8 +267,8 @@ struct job
 };
 
 /* Among both buckets the slot that is worth the least: a free one first, the
- * longest idle among equals. Both locks are held. */
-static void choose_victim(struct job *j)
+ * longest idle among equals. Both locks are held. Returns what it is worth. */
+static int choose_victim(struct job *j)
 {
 	const struct ab_table_head *h = j->t->head;
 	int best = AB_WORTH_ALLOWED + 1;
@@ -293,6 +292,7 @@ static void choose_victim(struct job *j)
 			}
 		}
 	}
+	return best;
 }
 
 /* Empties the slot of a job for its key, counting what gives way. The line's
@@ -302,7 +302,7 @@ static void occupy(struct job *j)
 	struct ab_table_head *h = j->t->head;
 	struct ab_line *l = &h->lines[j->bucket];
 	struct ab_slot s = ab_slot_at(h, j->bucket, (unsigned)j->slot);
-	uint32_t made = atomic_fetch_add_explicit(&h->entries, 1, relaxed);
+	uint32_t made = atomic_fetch_add_explicit(&h->made, 1, relaxed);
 
 	seq_begin(l);
 	if(ab_line_tag(l, (unsigned)j->slot) != 0) {
@@ -314,7 +314,7 @@ static void occupy(struct job *j)
 			atomic_fetch_add_explicit(&h->evicted_bans, 1, relaxed);
 		clear_slot(h, j->bucket, (unsigned)j->slot);
 	}
-	ab_entry_init(&s, j->key, j->now, (uint8_t)(made + j->now->mono));
+	ab_entry_init(&s, j->key, j->now, (uint8_t)made);
 	set_tag(l, (unsigned)j->slot, j->at.tag);
 	if(j->bucket != j->at.bucket[0]) {
 		struct ab_line *first = &h->lines[j->at.bucket[0]];
@@ -324,7 +324,7 @@ static void occupy(struct job *j)
 }
 
 /* Finds or makes the slot with the given locks held. 1 found, 2 made, 0 not
- * there, -1 the second bucket is needed too. */
+ * there, -1 the second bucket is needed too, -3 there is no room. */
 static int obtain(struct job *j, enum ab_find find, bool both)
 {
 	const struct ab_table_head *h = j->t->head;
@@ -346,8 +346,9 @@ static int obtain(struct job *j, enum ab_find find, bool both)
 	j->slot = free_slot(h, j->bucket);
 	if(j->slot < 0 && !both)
 		return -1;
-	if(j->slot < 0)
-		choose_victim(j);
+	if(j->slot < 0 && choose_victim(j) >= AB_WORTH_BANNED
+			&& find != AB_FIND_OR_TAKE)
+		return -3;
 	occupy(j);
 	return 2;
 }
@@ -379,26 +380,39 @@ static void unlock_place(
 		ab_bucket_unlock(t, p->bucket[1]);
 }
 
+/* The record is changed on a copy and written back behind the index line: when
+ * the process dies in between, the version in the record is still the old one,
+ * and the same news can be taken over again. */
+static void run_slot(struct job *j, ab_slot_f fn, void *arg)
+{
+	const struct ab_table_head *h = j->t->head;
+	struct ab_slot s = ab_slot_at(h, j->bucket, (unsigned)j->slot);
+	struct ab_entry *record = s.e, copy;
+
+	ab_entry_copy(&copy, record);
+	s.e = &copy;
+	fn(&s, arg);
+	ab_slot_store(j->t, j->bucket, (unsigned)j->slot, &s);
+	ab_entry_write_back(record, &copy);
+}
+
 /* One try with one or both locks; -2: try again with both. */
 static int update_once(
 		struct job *j, enum ab_find find, bool both, ab_slot_f fn, void *arg)
 {
-	struct ab_table_head *h = j->t->head;
-	struct ab_slot s;
 	int got;
 
 	if(!lock_place(j->t, &j->at, both))
 		return -1;
 	got = obtain(j, find, both);
-	if(got > 0) {
-		s = ab_slot_at(h, j->bucket, (unsigned)j->slot);
-		fn(&s, arg);
-		ab_slot_store(j->t, j->bucket, (unsigned)j->slot, &s);
-		if(got == 2)
-			seq_end(&h->lines[j->bucket]);
-	}
+	if(got > 0)
+		run_slot(j, fn, arg);
+	if(got == 2)
+		seq_end(&j->t->head->lines[j->bucket]);
+	if(got == -3)
+		atomic_fetch_add_explicit(&j->t->head->refused, 1, relaxed);
 	unlock_place(j->t, &j->at, both);
-	return got < 0 ? -2 : got > 0;
+	return got == -1 ? -2 : got == -3 ? -1 : got > 0;
 }
 
 int ab_table_update(const struct ab_table *t, const struct ab_key *key,

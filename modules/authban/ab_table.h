@@ -20,7 +20,7 @@
  *
  * Invariants
  * - Memory is fixed at the start; there is no allocation here.
- * - A live ban is never evicted while one of the up to 16 candidates is none.
+ * - A live ban gives way only to another ban, when all 16 candidates are bans.
  * - Every failure to lock or to find room lets the message pass and is counted.
  */
 #ifndef AB_TABLE_H
@@ -46,9 +46,10 @@ struct ab_table
 struct ab_table_stats
 {
 	uint32_t capacity;		/* slots */
-	uint32_t entries;		/* slots in use */
+	uint32_t entries;		/* slots in use; counted by walking the index */
 	uint64_t evictions;		/* entries that had to give way */
 	uint64_t evicted_bans;	/* of these, live bans: the table is too small */
+	uint64_t refused;		/* failures not counted: all places held bans */
 	uint64_t lock_timeouts; /* operations given up, the message passed */
 	uint64_t locks_stolen;	/* locks taken over from a dead process */
 };
@@ -101,7 +102,8 @@ typedef void (*ab_slot_f)(struct ab_slot *s, void *arg);
 enum ab_find
 {
 	AB_FIND = 0,
-	AB_FIND_OR_MAKE
+	AB_FIND_OR_MAKE, /* for a failure: never in the place of a live ban */
+	AB_FIND_OR_TAKE	 /* for a ban: if need be, of the ban that ends first */
 };
 
 /*

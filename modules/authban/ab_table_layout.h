@@ -33,9 +33,10 @@ struct ab_table_head
 	uint8_t key[16];
 	bool clustered;
 	_Atomic int64_t clock_offset; /* ms */
-	_Atomic uint32_t entries;
+	_Atomic uint32_t made;	 /* entries ever made: numbers their incarnations */
 	_Atomic uint32_t asleep; /* the sync process waits to be woken */
-	_Atomic uint64_t evictions, evicted_bans, lock_timeouts, locks_stolen;
+	_Atomic uint64_t evictions, evicted_bans, lock_timeouts, locks_stolen,
+			refused;
 	/* prefix lengths other than 128 that were ever banned, and ever allowed: bit
 	 * n of the 128; each costs a check one more cache line */
 	_Atomic uint64_t nets[2], allow_nets[2];

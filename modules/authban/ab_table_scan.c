@@ -148,7 +148,9 @@ static bool take_bucket(const struct ab_table *t, uint32_t bucket,
 	}
 	for(i = 0; i < SLOTS && room; i++) {
 		struct ab_slot s = ab_slot_at(h, bucket, i);
-		uint8_t unsent = s.e->flags & (AB_UNSENT_COUNT | AB_UNSENT_STATE);
+		/* one batch at a time: what is still in flight was never settled */
+		uint8_t unsent = (s.e->flags | s.e->flags >> 2)
+						 & (AB_UNSENT_COUNT | AB_UNSENT_STATE);
 
 		if(ab_line_tag(&h->lines[bucket], i) == 0 || !unsent)
 			continue;
@@ -207,7 +209,12 @@ static void settle_slot(struct ab_slot *s, void *arg)
 void ab_table_settle(const struct ab_table *t, const struct ab_key *key,
 		const struct ab_settings *set, const struct ab_now *now, bool sent)
 {
-	ab_table_update(t, key, AB_FIND, set, now, settle_slot, &sent);
+	struct ab_place at = ab_place_of(t->head, key);
+
+	if(ab_table_update(t, key, AB_FIND, set, now, settle_slot, &sent) < 0) {
+		ab_dirty_set(t->head, at.bucket[0]);
+		ab_dirty_set(t->head, at.bucket[1]);
+	}
 }
 
 /* Marks one slot; true when there is something of it to send. */
@@ -296,12 +303,24 @@ bool ab_table_must_wake(const struct ab_table *t)
 		   && atomic_exchange(&t->head->asleep, 0);
 }
 
+static uint32_t count_used(const struct ab_table_head *h)
+{
+	uint32_t n = 0, b;
+	unsigned i;
+
+	for(b = 0; b < h->buckets; b++)
+		for(i = 0; i < SLOTS; i++)
+			n += ab_line_tag(&h->lines[b], i) != 0;
+	return n;
+}
+
 void ab_table_get_stats(const struct ab_table *t, struct ab_table_stats *out)
 {
 	struct ab_table_head *h = t->head;
 
 	out->capacity = h->buckets * SLOTS;
-	out->entries = atomic_load_explicit(&h->entries, relaxed);
+	out->entries = count_used(h);
+	out->refused = atomic_load_explicit(&h->refused, relaxed);
 	out->evictions = atomic_load_explicit(&h->evictions, relaxed);
 	out->evicted_bans = atomic_load_explicit(&h->evicted_bans, relaxed);
 	out->lock_timeouts = atomic_load_explicit(&h->lock_timeouts, relaxed);

@@ -8,9 +8,6 @@
 #include "authban_rpc_row.h"
 #include "authban_shared.h"
 
-#define WIDEST_V4 8 /* a wider entry would switch authban off */
-#define WIDEST_V6 16
-
 /* The network of a command as written: an address is itself, not its source's
  * network. 0, or -1 with a fault set. */
 static int scan_network(rpc_t *rpc, void *ctx, const char *usage, str *text,
@@ -29,11 +26,11 @@ static int scan_network(rpc_t *rpc, void *ctx, const char *usage, str *text,
 		return -1;
 	}
 	v4 = ab_addr_is_v4(&p->addr) && p->len >= AB_V4_BITS;
-	if(p->len < (v4 ? AB_V4_BITS + WIDEST_V4 : WIDEST_V6)) {
+	if(p->len < (v4 ? AB_V4_BITS + AB_WIDEST_ALLOW_V4 : AB_WIDEST_ALLOW_V6)) {
 		rpc->fault(ctx, 400,
 				"an allow entry is at the widest a /%d of IPv4 or a /%d of "
 				"IPv6",
-				WIDEST_V4, WIDEST_V6);
+				AB_WIDEST_ALLOW_V4, AB_WIDEST_ALLOW_V6);
 		return -1;
 	}
 	return 0;
