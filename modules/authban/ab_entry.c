@@ -359,8 +359,9 @@ void ab_entry_view(const struct ab_slot *s, const struct ab_settings *set,
 	out->proof = copy.proof;
 	out->repeats = counts.repeats;
 	out->flags = copy.flags;
-	out->reason = (uint16_t)copy.reason;
-	out->origin = (uint16_t)copy.origin;
+	/* of a state that is over neither cause nor author is left */
+	out->reason = at.state != AB_STATE_NONE ? (uint16_t)copy.reason : 0;
+	out->origin = at.state != AB_STATE_NONE ? (uint16_t)copy.origin : 0;
 	/* a live ban shows the counts that made it, not what is left of them */
 	out->failures = at.state == AB_STATE_BANNED || at.state == AB_STATE_DRY_RUN
 							? (uint32_t)copy.own[0] + copy.own[1]

@@ -175,11 +175,11 @@ void ab_judge_allow(const struct ab_judge *j, const struct ab_key *key,
 }
 
 void ab_judge_unban(const struct ab_judge *j, const struct ab_key *key,
-		struct ab_judgement *out)
+		uint16_t reason, struct ab_judgement *out)
 {
 	struct ab_change c = {.state = AB_STATE_UNBANNED,
 			.proof = AB_PROOF_OPERATOR,
-			.reason = AB_REASON_OPERATOR,
+			.reason = reason,
 			.origin = j->origin,
 			.node = j->node,
 			.seconds = key->kind == AB_KIND_ALLOW ? DISALLOW_SECONDS

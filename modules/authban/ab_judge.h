@@ -57,7 +57,7 @@ void ab_judge_ban(const struct ab_judge *j, const struct ab_key *key,
  * known of the source.
  */
 void ab_judge_unban(const struct ab_judge *j, const struct ab_key *key,
-		struct ab_judgement *out);
+		uint16_t reason, struct ab_judgement *out);
 
 /*
  * Puts a network on the allow-list for good, and takes it off again (with

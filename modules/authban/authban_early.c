@@ -8,6 +8,7 @@
 #include "authban_params.h"
 #include "authban_script.h"
 #include "authban_shared.h"
+#include "authban_stats.h"
 
 #include "core/cfg/cfg_struct.h"
 #include "core/dprint.h"
@@ -26,7 +27,10 @@ static int on_datagram(sr_event_param_t *evp)
 	if(rcv->src_ip.af != AF_INET && rcv->src_ip.af != AF_INET6)
 		return 0;
 	authban_addr(&addr, &rcv->src_ip);
-	return authban_must_block(&addr) ? -1 : 0;
+	if(authban_verdict(&addr) != AUTHBAN_BLOCK)
+		return 0;
+	counter_inc(authban_counters.blocked);
+	return -1;
 }
 
 void authban_early_init(void)

@@ -40,14 +40,15 @@ void authban_news(const struct ab_judgement *what)
 			  " proof=%s origin=%s\n",
 			ab_prefix_print(&p, ip), event_name(v->key.kind, what->state),
 			ab_names_text(names, v->reason), v->failures, v->users,
-			what->state == AB_STATE_UNBANNED ? 0 : authban_ttl(v), v->repeats,
-			ab_proof_name((enum ab_proof)v->proof),
+			authban_ttl(v), v->repeats, ab_proof_name((enum ab_proof)v->proof),
 			ab_names_text(names, v->origin));
 }
 
 int authban_ttl(const struct ab_view *v)
 {
-	return v->key.kind == AB_KIND_ALLOW ? 0 : (int)v->ttl;
+	bool ban = v->state == AB_STATE_BANNED || v->state == AB_STATE_DRY_RUN;
+
+	return ban && v->key.kind != AB_KIND_ALLOW ? (int)v->ttl : 0;
 }
 
 const char *authban_state_name(const struct ab_view *v, int mode)

@@ -21,7 +21,7 @@ void authban_news(const struct ab_judgement *what);
  * ban from one that blocks nobody. */
 const char *authban_state_name(const struct ab_view *v, int mode);
 
-/* Seconds left of a state; 0 for one without an end too. */
+/* Seconds left of a ban; 0 when there is none, and for an allow entry. */
 int authban_ttl(const struct ab_view *v);
 
 #endif

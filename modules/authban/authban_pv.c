@@ -100,7 +100,7 @@ static int get_known(sip_msg_t *msg, pv_param_t *param, pv_value_t *res,
 		case FIELD_USERS:
 			return pv_get_sintval(msg, param, res, (int)v.users);
 		case FIELD_TTL:
-			return pv_get_sintval(msg, param, res, (int)v.ttl);
+			return pv_get_sintval(msg, param, res, authban_ttl(&v));
 		default:
 			return pv_get_null(msg, param, res);
 	}

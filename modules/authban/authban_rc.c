@@ -12,24 +12,20 @@
 
 /* For each function: a number of ours, its name, the parameters in the script,
  * the parameters in C (two at the least). */
-#define FUNCTIONS(X)                        \
-	X(0, "auth_check", 3, 3)                \
-	X(1, "www_authenticate", 2, 2)          \
-	X(2, "www_authenticate", 3, 3)          \
-	X(3, "proxy_authenticate", 2, 2)        \
-	X(4, "pv_www_authenticate", 3, 3)       \
-	X(5, "pv_www_authenticate", 4, 4)       \
-	X(6, "pv_proxy_authenticate", 3, 3)     \
-	X(7, "pv_auth_check", 4, 4)             \
-	X(8, "radius_www_authorize", 1, 2)      \
-	X(9, "radius_www_authorize", 2, 2)      \
-	X(10, "radius_proxy_authorize", 1, 2)   \
-	X(11, "radius_proxy_authorize", 2, 2)   \
-	X(12, "diameter_www_authorize", 1, 2)   \
-	X(13, "diameter_proxy_authorize", 1, 2) \
-	X(14, "digest_authenticate", 2, 2)
+/* clang-format off */
+#define FUNCTIONS(X) \
+	X(0, "auth_check", 3, 3) \
+	X(1, "www_authenticate", 2, 2) \
+	X(2, "www_authenticate", 3, 3) \
+	X(3, "proxy_authenticate", 2, 2) \
+	X(4, "pv_www_authenticate", 3, 3) \
+	X(5, "pv_www_authenticate", 4, 4) \
+	X(6, "pv_proxy_authenticate", 3, 3) \
+	X(7, "pv_auth_check", 4, 4) \
+	X(8, "digest_authenticate", 2, 2)
+/* clang-format on */
 
-#define FUNCTIONS_MAX 15
+#define FUNCTIONS_MAX 9
 
 static cmd_function original[FUNCTIONS_MAX];
 

@@ -107,7 +107,7 @@ void authban_rpc_allow_del(rpc_t *rpc, void *ctx)
 				text.len, text.s);
 		return;
 	}
-	ab_judge_unban(&j, &key, &out);
+	ab_judge_unban(&j, &key, AB_REASON_OPERATOR, &out);
 	finish(rpc, ctx, &j, &out);
 }
 

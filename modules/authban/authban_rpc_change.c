@@ -42,14 +42,17 @@ void authban_rpc_ban(rpc_t *rpc, void *ctx)
 	struct ab_prefix p;
 	struct ab_key key;
 	int seconds = set.ban_time;
-	str text, reason = STR_NULL;
+	/* how many parameters there were; what was not given is not touched, or
+	 * holds a warning */
+	str text = STR_NULL, reason = STR_NULL;
+	int given = rpc->scan(ctx, ".S*d.S", &text, &seconds, &reason);
 	uint16_t why = 0;
 	bool full;
 	void *h;
 
-	if(rpc->scan(ctx, ".S*d.S", &text, &seconds, &reason) == 0
-			|| text.len <= 0) {
-		rpc->fault(ctx, 400, "which? authban.ban ip|cidr [seconds] [reason]");
+	if(given < 1 || text.len <= 0) {
+		rpc->fault(ctx, 400,
+				"authban.ban ip|cidr [seconds] [reason]; seconds is a number");
 		return;
 	}
 	if(authban_rpc_source(rpc, ctx, &text, &p, &full) < 0)
@@ -60,7 +63,7 @@ void authban_rpc_ban(rpc_t *rpc, void *ctx)
 	}
 	if(refuse(rpc, ctx, &p, full) < 0)
 		return;
-	if(reason.s)
+	if(given >= 3)
 		why = ab_names_intern(ab_table_names(j.table), j.table->owner, reason.s,
 				(size_t)reason.len);
 	key = ab_key_source(&p);
@@ -91,7 +94,7 @@ static int unban_inside(const struct ab_judge *j, const struct ab_prefix *p)
 			if(row[i].key.plen < p->len || row[i].state == AB_STATE_UNBANNED
 					|| !ab_prefix_contains(p, &row[i].key.addr))
 				continue;
-			ab_judge_unban(j, &row[i].key, &out);
+			ab_judge_unban(j, &row[i].key, AB_REASON_OPERATOR, &out);
 			authban_news(&out);
 			lifted += out.ok;
 		}
@@ -125,7 +128,7 @@ void authban_rpc_unban(rpc_t *rpc, void *ctx)
 	}
 	key = ab_key_source(&p);
 	if(full) {
-		ab_judge_unban(&j, &key, &out);
+		ab_judge_unban(&j, &key, AB_REASON_OPERATOR, &out);
 		authban_news(&out);
 		lifted = out.ok;
 	} else {

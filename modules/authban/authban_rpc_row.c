@@ -17,8 +17,8 @@ int authban_rpc_page(rpc_t *rpc, void *ctx, int *limit, int *offset)
 {
 	*limit = LIST_LIMIT;
 	*offset = 0;
-	rpc->scan(ctx, "*dd", limit, offset);
-	if(*limit >= 1 && *limit <= LIST_MAX && *offset >= 0)
+	if(rpc->scan(ctx, "*dd", limit, offset) >= 0 && *limit >= 1
+			&& *limit <= LIST_MAX && *offset >= 0)
 		return 0;
 	rpc->fault(ctx, 400, "limit is a number from 1 to %d, offset one from 0 on",
 			LIST_MAX);

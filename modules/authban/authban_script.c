@@ -51,33 +51,35 @@ int authban_source_of(sip_msg_t *msg, struct ab_addr *addr)
 	return 0;
 }
 
-int authban_must_block(const struct ab_addr *addr)
+enum authban_verdict authban_verdict(const struct ab_addr *addr)
 {
 	struct ab_prefix source;
 	struct ab_hit hit;
 	enum ab_mode mode = authban_mode();
 
 	if(mode == AB_MODE_OFF)
-		return 0;
+		return AUTHBAN_PASS;
 	source = authban_source(addr);
 	hit = ab_table_check(authban_table(), addr, &source, authban_now_mono());
-	if(hit.state == AB_STATE_NONE)
-		return 0;
 	/* the allow-list is asked last, and wins */
-	if(authban_allowed(addr, NULL))
-		return 0;
-	if(mode == AB_MODE_BAN && hit.state == AB_STATE_BANNED) {
-		counter_inc(authban_counters.blocked);
-		return 1;
-	}
-	counter_inc(authban_counters.would_block);
-	return 0;
+	if(hit.state == AB_STATE_NONE || authban_allowed(addr, NULL))
+		return AUTHBAN_PASS;
+	return mode == AB_MODE_BAN && hit.state == AB_STATE_BANNED
+				   ? AUTHBAN_BLOCK
+				   : AUTHBAN_WOULD_BLOCK;
 }
 
 static int check_addr(const struct ab_addr *addr)
 {
+	enum authban_verdict verdict = authban_verdict(addr);
+
 	counter_inc(authban_counters.checked);
-	return authban_must_block(addr) ? DENY : PASS;
+	if(verdict == AUTHBAN_WOULD_BLOCK)
+		counter_inc(authban_counters.would_block);
+	if(verdict != AUTHBAN_BLOCK)
+		return PASS;
+	counter_inc(authban_counters.blocked);
+	return DENY;
 }
 
 static int ki_check(sip_msg_t *msg)
@@ -201,13 +203,13 @@ static int judge_result(sip_msg_t *msg, int rc, str *name)
 	struct ab_attempt attempt;
 	struct ab_addr addr;
 
-	if(authban_mode() == AB_MODE_OFF)
-		return rc > 0 ? PASS : DENY;
 	authban_evidence(msg, 1, &ev);
 	req->proof = proof_of(&ev, rc);
 	attempt = (struct ab_attempt){rc, ev.credentials, is_free_method(msg),
 			req->proof != AB_PROOF_NONE, ev.nonce_ours};
 	req->class = ab_classify(&attempt);
+	if(authban_mode() == AB_MODE_OFF)
+		return rc > 0 ? PASS : DENY;
 	count_class(req->class);
 	if(rc > 0)
 		return PASS;
@@ -237,19 +239,13 @@ static int ki_challenge(sip_msg_t *msg, str *realm, int flags)
 {
 	struct authban_request *req = authban_request(msg);
 	struct ab_addr addr;
-	struct ab_prefix source;
 
 	/* these two cannot be challenged */
 	if(msg->REQ_METHOD & (METHOD_ACK | METHOD_CANCEL))
 		return PASS;
-	if(authban_mode() == AB_MODE_BAN && authban_source_of(msg, &addr) == 0) {
-		source = authban_source(&addr);
-		if(ab_table_check(authban_table(), &addr, &source, authban_now_mono())
-								.state
-						== AB_STATE_BANNED
-				&& !authban_allowed(&addr, NULL))
-			return DENY;
-	}
+	if(authban_source_of(msg, &addr) == 0
+			&& authban_verdict(&addr) == AUTHBAN_BLOCK)
+		return DENY;
 	return authban_send_challenge(
 			msg, realm, flags, ab_class_is_stale(req->class));
 }
@@ -298,7 +294,7 @@ static int ki_unban(sip_msg_t *msg, str *ip)
 	if(parse_address("authban_unban", ip, &addr, &source) < 0)
 		return DENY;
 	key = ab_key_source(&source);
-	ab_judge_unban(&judge, &key, &out);
+	ab_judge_unban(&judge, &key, AB_REASON_SCRIPT, &out);
 	authban_news(&out);
 	authban_wake();
 	return out.ok ? PASS : DENY;

@@ -146,7 +146,7 @@ struct ab_judgement box_unban(struct box *b, const struct ab_key *key)
 	struct ab_judge j = box_judge(b);
 	struct ab_judgement out;
 
-	ab_judge_unban(&j, key, &out);
+	ab_judge_unban(&j, key, AB_REASON_OPERATOR, &out);
 	return out;
 }
 
