@@ -146,9 +146,7 @@ struct ab_change
 struct ab_view
 {
 	struct ab_key key;
-	uint8_t state, proof, repeats, flags;
-	uint16_t reason, origin;
-	uint16_t own[2], others[2];
+	uint64_t version;
 	uint32_t distinct[2]; /* maps: this window, the one before */
 	uint32_t failures;	  /* sliding estimate over all proxies */
 	uint32_t users;		  /* distinct users, estimate */
@@ -156,8 +154,9 @@ struct ab_view
 	uint32_t age;		  /* seconds since it began */
 	uint32_t idle;		  /* seconds since the last failure or change */
 	uint32_t wstart, epoch;
-	uint64_t version;
-	uint8_t incarnation;
+	uint16_t reason, origin;
+	uint16_t own[2], others[2];
+	uint8_t state, proof, repeats, flags, incarnation;
 };
 
 /* The other proxies' shares of one entry, summed up by the sync process. */

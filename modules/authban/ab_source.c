@@ -131,7 +131,7 @@ char *ab_prefix_print(
 			AB_PREFIX_TEXT);
 	if(p->len < 128) {
 		used = strlen(out);
-		snprintf(out + used, AB_PREFIX_TEXT - used, "/%u",
+		snprintf(out + used, AB_PREFIX_TEXT - used, "/%d",
 				v4 ? p->len - AB_V4_BITS : p->len);
 	}
 	return out;

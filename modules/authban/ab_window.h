@@ -46,6 +46,8 @@ static inline uint32_t ab_window_estimate(uint32_t cur, uint32_t prev,
 	uint32_t elapsed = now > start ? now - start : 0;
 	uint32_t left = elapsed < length ? length - elapsed : 0;
 
+	if(left == 0)
+		return cur;
 	return cur + (uint32_t)(((uint64_t)prev * left + length / 2) / length);
 }
 

@@ -20,6 +20,10 @@
 _Static_assert(SHARE_BODY + SHARE_MAC == AB_WIRE_SHARE_MAX, "share");
 _Static_assert(STATE_BODY_MAX + STATE_MAC <= AB_WIRE_STATE_MAX, "state");
 
+/* what a MAC is for comes first, so that one is never good for the other */
+static const uint8_t share_label[] = {'s', 'h', 'a', 'r', 'e'};
+static const uint8_t state_label[] = {'s', 't', 'a', 't', 'e'};
+
 const char *ab_wire_result_name(enum ab_wire_result r)
 {
 	static const char *const names[AB_WIRE_RESULTS] = {
@@ -123,6 +127,17 @@ bool ab_wire_share_is_own(const struct ab_wire *w, const uint8_t *field,
 		   && field[len - 1] == incarnation;
 }
 
+/* A length byte and that many bytes. */
+static uint8_t *put_text(uint8_t *p, const char *text)
+{
+	size_t n = strlen(text), i;
+
+	*p++ = (uint8_t)n;
+	for(i = 0; i < n; i++)
+		*p++ = (uint8_t)text[i];
+	return p;
+}
+
 /* --- shares --- */
 
 /* MAC over: "share", the cluster, the window, the field, the body. */
@@ -131,13 +146,11 @@ static void sign_share(const struct ab_wire *w, uint32_t window, uint32_t start,
 		uint8_t out[static AB_MAC_LEN])
 {
 	uint8_t data[6 + AB_WIRE_PREFIX_MAX + 8 + AB_WIRE_FIELD_MAX + SHARE_BODY];
-	size_t plen = strlen(w->prefix);
-	uint8_t *p = data;
+	uint8_t *p;
 
-	memcpy(p, "share", 5);
-	p[5] = (uint8_t)plen;
-	memcpy(p + 6, w->prefix, plen);
-	p = put(put(p + 6 + plen, window, 4), start, 4);
+	memcpy(data, share_label, sizeof(share_label));
+	p = put_text(data + sizeof(share_label), w->prefix);
+	p = put(put(p, window, 4), start, 4);
 	memcpy(p, field, field_len);
 	memcpy(p + field_len, body, SHARE_BODY);
 	p += field_len + SHARE_BODY;
@@ -209,22 +222,12 @@ static void sign_state(const struct ab_wire *w, const uint8_t *body, size_t len,
 		uint8_t out[static AB_MAC_LEN])
 {
 	uint8_t data[6 + AB_WIRE_PREFIX_MAX + STATE_BODY_MAX];
-	size_t plen = strlen(w->prefix);
+	uint8_t *p;
 
-	memcpy(data, "state", 5);
-	data[5] = (uint8_t)plen;
-	memcpy(data + 6, w->prefix, plen);
-	memcpy(data + 6 + plen, body, len);
-	w->mac.sign(w->mac.key, data, 6 + plen + len, out);
-}
-
-static uint8_t *put_text(uint8_t *p, const char *text)
-{
-	size_t n = strlen(text);
-
-	*p++ = (uint8_t)n;
-	memcpy(p, text, n);
-	return p + n;
+	memcpy(data, state_label, sizeof(state_label));
+	p = put_text(data + sizeof(state_label), w->prefix);
+	memcpy(p, body, len);
+	w->mac.sign(w->mac.key, data, (size_t)(p - data) + len, out);
 }
 
 size_t ab_wire_state_write(const struct ab_wire *w,

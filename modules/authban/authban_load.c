@@ -11,7 +11,9 @@
 #include "authban_mac.h"
 #include "authban_shared.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define DELETE_MAX 64 /* expired fields deleted by one load */
@@ -36,20 +38,23 @@ static long long to_number(const authban_reply_t *reply)
 	char text[24];
 	size_t len;
 	const char *p = authban_reply_text(reply, &len);
-	long long n = 0;
+	long long n;
+	char *end;
 
 	if(len == 0 || len >= sizeof(text))
 		return -1;
 	memcpy(text, p, len);
 	text[len] = '\0';
-	return sscanf(text, "%lld", &n) == 1 ? n : -1;
+	errno = 0;
+	n = strtoll(text, &end, 10);
+	return errno == 0 && *end == '\0' ? n : -1;
 }
 
 static int read_time(struct authban_store *s, int64_t deadline)
 {
 	static const char *const words[] = {"TIME", NULL};
 	int64_t begin = authban_redis_now(), end;
-	authban_reply_t *reply;
+	authban_reply_t *reply = NULL;
 	long long sec, usec;
 
 	if(ask(s, words, deadline, &reply) < 0)
@@ -71,7 +76,7 @@ static int read_time(struct authban_store *s, int64_t deadline)
 static int read_role(struct authban_store *s, int64_t deadline)
 {
 	static const char *const words[] = {"ROLE", NULL};
-	authban_reply_t *reply;
+	authban_reply_t *reply = NULL;
 	const char *text;
 	size_t len;
 
@@ -92,7 +97,7 @@ static int read_mark(struct authban_store *s, int64_t deadline)
 	char key[AB_WIRE_KEY_MAX], made[33];
 	const char *const set[] = {"SET", key, made, "NX", NULL};
 	const char *const get[] = {"GET", key, NULL};
-	authban_reply_t *reply;
+	authban_reply_t *reply = NULL;
 	uint8_t random[16];
 	const char *text;
 	size_t len;
@@ -124,7 +129,7 @@ static int note_log_end(struct authban_store *s, int64_t deadline)
 	char log[AB_WIRE_KEY_MAX];
 	const char *const words[] = {
 			"XREVRANGE", log, "+", "-", "COUNT", "1", NULL};
-	authban_reply_t *reply;
+	authban_reply_t *reply = NULL;
 
 	ab_wire_log_key(&s->sync->wire, log);
 	if(ask(s, words, deadline, &reply) < 0)
@@ -184,7 +189,7 @@ static int apply_bucket(
 static int read_bucket(
 		struct authban_store *s, unsigned bucket, int64_t deadline)
 {
-	authban_reply_t *reply;
+	authban_reply_t *reply = NULL;
 	int rc = 0;
 
 	if(authban_redis_reply(&s->cmd, deadline, &reply) < 0)

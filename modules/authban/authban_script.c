@@ -20,8 +20,8 @@
 #include <string.h>
 
 #define PASS 1
-#define DENY -1
-#define DENY_BANNED -2
+#define DENY (-1)
+#define DENY_BANNED (-2)
 
 static struct authban_request request;
 
