@@ -28,7 +28,7 @@ static void clean(
 		len = AB_NAME_LEN;
 	for(i = 0; i < len; i++)
 		out[i] = text[i] > ' ' && text[i] < 0x7f && text[i] != '"'
-								 && text[i] != '\\'
+								 && text[i] != '=' && text[i] != '\\'
 						 ? text[i]
 						 : '_';
 	out[len] = '\0';

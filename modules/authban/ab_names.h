@@ -34,8 +34,9 @@ struct ab_names
 void ab_names_init(struct ab_names *names);
 
 /*
- * The number of a text, added when it is new; spaces, quotes, backslashes and
- * bytes outside of printable ASCII become '_' so that no log or RPC line can be forged by a reason. 0 for an
+ * The number of a text, added when it is new; spaces, quotes, '=', backslashes and
+ * bytes outside of printable ASCII become '_', so that no line of a log or of RPC
+ * can be forged by a reason. 0 for an
  * empty text and when the table is full.
  */
 uint16_t ab_names_intern(

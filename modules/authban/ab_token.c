@@ -80,15 +80,15 @@ static void check_of_nonce(const struct ab_mac *mac, const char *nonce,
 	memcpy(out, full, 3);
 }
 
-void ab_token_make(const struct ab_mac *mac, const struct ab_addr *addr,
-		uint32_t expiry, const char *nonce, size_t nonce_len,
-		char out[static AB_TOKEN_LEN])
+void ab_token_make(const struct ab_mac *mac, const struct ab_mac *nonce_mac,
+		const struct ab_addr *addr, uint32_t expiry, const char *nonce,
+		size_t nonce_len, char out[static AB_TOKEN_LEN])
 {
 	uint8_t bytes[BYTES] = {VERSION, (uint8_t)(expiry >> 24),
 			(uint8_t)(expiry >> 16), (uint8_t)(expiry >> 8), (uint8_t)expiry};
 	uint8_t full[AB_MAC_LEN];
 
-	check_of_nonce(mac, nonce, nonce_len, bytes + 5);
+	check_of_nonce(nonce_mac, nonce, nonce_len, bytes + 5);
 	sign_body(mac, addr, bytes, full);
 	memcpy(bytes + BODY_BYTES, full, MAC_BYTES);
 	encode(bytes, out);
@@ -111,11 +111,11 @@ enum ab_token_result ab_token_check(const struct ab_mac *mac,
 	return out->expiry < now ? AB_TOKEN_EXPIRED : AB_TOKEN_OK;
 }
 
-bool ab_token_has_nonce(const struct ab_mac *mac, const struct ab_token *token,
-		const char *nonce, size_t nonce_len)
+bool ab_token_has_nonce(const struct ab_mac *nonce_mac,
+		const struct ab_token *token, const char *nonce, size_t nonce_len)
 {
 	uint8_t check[3];
 
-	check_of_nonce(mac, nonce, nonce_len, check);
+	check_of_nonce(nonce_mac, nonce, nonce_len, check);
 	return ab_mac_equal(check, token->nonce_check, sizeof(check));
 }

@@ -40,10 +40,12 @@ struct ab_token
 	uint8_t nonce_check[3];
 };
 
-/* Writes AB_TOKEN_LEN characters for an address and the nonce it goes with. */
-void ab_token_make(const struct ab_mac *mac, const struct ab_addr *addr,
-		uint32_t expiry, const char *nonce, size_t nonce_len,
-		char out[static AB_TOKEN_LEN]);
+/* Writes AB_TOKEN_LEN characters for an address and the nonce it goes with.
+ * `nonce_mac` is for the nonce's check: its key has to change with the key of
+ * the nonces, or an old nonce would be taken for a good one. */
+void ab_token_make(const struct ab_mac *mac, const struct ab_mac *nonce_mac,
+		const struct ab_addr *addr, uint32_t expiry, const char *nonce,
+		size_t nonce_len, char out[static AB_TOKEN_LEN]);
 
 /* Checks a token shown by `addr` at `now` (cluster seconds). `out` is filled
  * when the MAC fits, so also for an expired one. Constant in time over the MAC. */
@@ -52,7 +54,7 @@ enum ab_token_result ab_token_check(const struct ab_mac *mac,
 		struct ab_token *out);
 
 /* Whether a nonce is the one that a checked token went out with. */
-bool ab_token_has_nonce(const struct ab_mac *mac, const struct ab_token *token,
-		const char *nonce, size_t nonce_len);
+bool ab_token_has_nonce(const struct ab_mac *nonce_mac,
+		const struct ab_token *token, const char *nonce, size_t nonce_len);
 
 #endif

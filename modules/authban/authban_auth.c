@@ -55,9 +55,17 @@ static int auth_int(const char *name, int preset)
 	return p ? *p : preset;
 }
 
-void authban_auth_settings(struct authban_auth_settings *out)
+/* NULL: auth draws a random one at each start. */
+static const char *auth_secret(void)
 {
 	char **secret = auth_param("secret", PARAM_STRING);
+
+	return secret ? *secret : NULL;
+}
+
+void authban_auth_settings(struct authban_auth_settings *out)
+{
+	const char *secret = auth_secret();
 
 	out->loaded = module_loaded("auth");
 	out->checks_register = auth_int("auth_checks_register", 0);
@@ -65,7 +73,7 @@ void authban_auth_settings(struct authban_auth_settings *out)
 	out->checks_in_dlg = auth_int("auth_checks_in_dlg", 0);
 	out->nonce_count = auth_int("nonce_count", 0);
 	out->nonce_expire = auth_int("nonce_expire", NONCE_EXPIRE);
-	out->secret_len = secret && *secret ? (int)strlen(*secret) : 0;
+	out->secret_len = secret ? (int)strlen(secret) : 0;
 }
 
 static int find_challenge_avp(void)
@@ -99,7 +107,7 @@ int authban_auth_init(void)
 		return -1;
 	nonce_expire = auth.nonce_expire;
 	algorithm = auth_param("algorithm", PARAM_STR);
-	if(find_challenge_avp() < 0)
+	if(find_challenge_avp() < 0 || authban_mac_nonce_init(auth_secret()) < 0)
 		return -1;
 	bound = 1;
 	return 0;
@@ -143,29 +151,36 @@ static enum ab_credentials shape_of(dig_cred_t *cred)
 				   : AB_CREDENTIALS_MALFORMED;
 }
 
-/* Looks for a token of ours in one header. */
-static void look_at_token(
-		sip_msg_t *msg, const dig_cred_t *cred, struct authban_evidence *out)
+/* Whether credentials show a token that was made for the sender's address. */
+static bool has_token(
+		sip_msg_t *msg, const dig_cred_t *cred, struct ab_token *token)
 {
 	struct ab_now now = authban_now();
-	struct ab_token token;
 	struct ab_addr addr;
 
 	authban_addr(&addr, &msg->rcv.src_ip);
-	if(ab_token_check(authban_mac_token(), &addr, ab_now_cluster_s(&now),
-			   cred->opaque.s, (size_t)cred->opaque.len, &token)
-			!= AB_TOKEN_OK)
-		return;
-	out->proof = AB_PROOF_TOKEN;
-	out->nonce_ours = cred->nonce.len > 0
-					  && ab_token_has_nonce(authban_mac_token(), &token,
-							  cred->nonce.s, (size_t)cred->nonce.len);
+	return ab_token_check(authban_mac_token(), &addr, ab_now_cluster_s(&now),
+				   cred->opaque.s, (size_t)cred->opaque.len, token)
+		   == AB_TOKEN_OK;
+}
+
+/* Whether the nonce that was judged is one that we gave to this address. In token
+ * mode each goes out with a token of its own; the other modes cannot know. */
+static bool nonce_is_ours(sip_msg_t *msg, const dig_cred_t *cred)
+{
+	struct ab_token token;
+
+	return authban_params.proof != AUTHBAN_PROOF_TOKEN
+		   || (cred->nonce.len > 0 && has_token(msg, cred, &token)
+				   && ab_token_has_nonce(authban_mac_nonce(), &token,
+						   cred->nonce.s, (size_t)cred->nonce.len));
 }
 
 /* All credentials of one kind, until one proves the address. */
 static void look_at_headers(
 		sip_msg_t *msg, struct hdr_field *h, struct authban_evidence *out)
 {
+	struct ab_token token;
 	int n;
 
 	for(n = 0; h && n < CREDENTIALS_MAX; h = next_sibling_hdr(h), n++) {
@@ -173,8 +188,9 @@ static void look_at_headers(
 		if(authban_params.proof != AUTHBAN_PROOF_TOKEN
 				|| out->proof != AB_PROOF_NONE)
 			return;
-		if(parse_credentials(h) == 0)
-			look_at_token(msg, &((auth_body_t *)h->parsed)->digest, out);
+		if(parse_credentials(h) == 0
+				&& has_token(msg, &((auth_body_t *)h->parsed)->digest, &token))
+			out->proof = AB_PROOF_TOKEN;
 	}
 }
 
@@ -228,8 +244,6 @@ void authban_evidence(sip_msg_t *msg, int judged, struct authban_evidence *out)
 	dig_cred_t *cred;
 
 	memset(out, 0, sizeof(*out));
-	/* in token mode every nonce of ours goes out with a token */
-	out->nonce_ours = authban_params.proof != AUTHBAN_PROOF_TOKEN;
 	/* to the end: there may be credentials for several realms */
 	if(parse_headers(msg, HDR_EOH_F, 0) < 0)
 		LM_DBG("cannot parse all headers\n");
@@ -245,6 +259,7 @@ void authban_evidence(sip_msg_t *msg, int judged, struct authban_evidence *out)
 	if(!cred)
 		return;
 	out->credentials = shape_of(cred);
+	out->nonce_ours = nonce_is_ours(msg, cred);
 	out->user = cred->username.whole;
 	out->answer = answer_of(msg, cred);
 }
@@ -309,7 +324,7 @@ static int add_token(sip_msg_t *msg, const str *hf, char *out, int size)
 	memcpy(p, open, sizeof(open) - 1);
 	p += sizeof(open) - 1;
 	authban_addr(&addr, &msg->rcv.src_ip);
-	ab_token_make(authban_mac_token(), &addr,
+	ab_token_make(authban_mac_token(), authban_mac_nonce(), &addr,
 			ab_now_cluster_s(&now) + (uint32_t)nonce_expire + TOKEN_SLACK,
 			nonce.s ? nonce.s : "", (size_t)nonce.len, p);
 	p += AB_TOKEN_LEN;

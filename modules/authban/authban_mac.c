@@ -24,11 +24,11 @@ struct hmac_key
 	SHA256_CTX inner, outer;
 };
 
-static struct hmac_key token_key, wire_key;
+static struct hmac_key token_key, wire_key, nonce_key;
 static uint8_t user_key[16];
 static bool keys_shared;
 
-static struct ab_mac token_mac, wire_mac;
+static struct ab_mac token_mac, wire_mac, nonce_mac;
 
 static void hmac_prepare(struct hmac_key *k, const void *key, size_t len)
 {
@@ -137,6 +137,28 @@ int authban_keys_init(void)
 	token_mac = (struct ab_mac){hmac_sign, &token_key};
 	wire_mac = (struct ab_mac){keys_shared ? hmac_sign : NULL, &wire_key};
 	return 0;
+}
+
+int authban_mac_nonce_init(const char *secret)
+{
+	static const char label[] = "authban nonce 1";
+	uint8_t own[AB_MAC_LEN], key[AB_MAC_LEN];
+
+	if(!secret || !*secret) {
+		if(authban_random(own, sizeof(own)) < 0)
+			return -1;
+	} else {
+		hmac_sign(&token_key, secret, strlen(secret), own);
+	}
+	authban_hmac_sha256(own, sizeof(own), label, sizeof(label) - 1, key);
+	hmac_prepare(&nonce_key, key, sizeof(key));
+	nonce_mac = (struct ab_mac){hmac_sign, &nonce_key};
+	return 0;
+}
+
+const struct ab_mac *authban_mac_nonce(void)
+{
+	return &nonce_mac;
 }
 
 bool authban_keys_shared(void)

@@ -28,6 +28,11 @@ bool authban_keys_shared(void);
 /* For tokens. */
 const struct ab_mac *authban_mac_token(void);
 
+/* For the check of nonces in tokens: made of the cluster key and `secret`, that
+ * of the nonces; NULL or empty: a secret of this start. 0, or -1 (logged). */
+int authban_mac_nonce_init(const char *secret);
+const struct ab_mac *authban_mac_nonce(void);
+
 /* For records in Redis; sign is NULL without a cluster key. */
 const struct ab_mac *authban_mac_wire(void);
 

@@ -210,26 +210,31 @@ static int set_number(const char *name, modparam_t type, void *val, int min,
 	return -1;
 }
 
+static int refuse_text(
+		const struct row *row, const char *what, const char *shown)
+{
+	LM_ERR("parameter %s is %s%s; allowed is a text of %d to %d characters\n",
+			row->name, what, shown, row->min, row->max);
+	return -1;
+}
+
 static int set_text(const struct row *row, modparam_t type, void *val)
 {
-	char *copy;
+	char shown[64], *copy;
 	int len;
 
 	if(PARAM_TYPE_MASK(type) == PARAM_INT) {
-		LM_ERR("parameter %s is the number %d; allowed is a text of %d to %d"
-			   " characters\n",
-				row->name, (int)(long)val, row->min, row->max);
-		return -1;
+		snprintf(shown, sizeof(shown), " %d", (int)(long)val);
+		return refuse_text(
+				row, "a number", row->kind == ROW_SECRET ? "" : shown);
 	}
 	len = (int)strlen((char *)val);
 	if(len < row->min || len > row->max) {
 		/* a secret is never shown, only how long it is */
-		LM_ERR("parameter %s is %s%s%s with %d characters; allowed are %d to"
-			   " %d\n",
-				row->name, row->kind == ROW_SECRET ? "a text" : "\"",
-				row->kind == ROW_SECRET ? "" : (char *)val,
-				row->kind == ROW_SECRET ? "" : "\"", len, row->min, row->max);
-		return -1;
+		snprintf(shown, sizeof(shown), " \"%.50s\"", (char *)val);
+		if(row->kind == ROW_SECRET)
+			snprintf(shown, sizeof(shown), " of %d characters", len);
+		return refuse_text(row, "a text", shown);
 	}
 	copy = pkg_malloc(len + 1);
 	if(!copy) {
@@ -259,34 +264,40 @@ static int set_mode(modparam_t type, void *val)
 	return -1;
 }
 
+/* One of some words. 0 with *index, or -1 (logged). */
+static int set_word(const char *name, modparam_t type, void *val,
+		const char *const *words, int *index)
+{
+	char number[16];
+
+	if(PARAM_TYPE_MASK(type) != PARAM_INT) {
+		*index = word_index(words, 3, (char *)val);
+		if(*index >= 0)
+			return 0;
+	}
+	snprintf(number, sizeof(number), "%d", (int)(long)val);
+	LM_ERR("parameter %s is %s; allowed is %s, %s or %s\n", name,
+			PARAM_TYPE_MASK(type) == PARAM_INT ? number : (char *)val, words[0],
+			words[1], words[2]);
+	return -1;
+}
+
 static int set_proof(modparam_t type, void *val)
 {
-	int proof = PARAM_TYPE_MASK(type) == PARAM_INT
-						? -1
-						: word_index(proof_names, 3, (char *)val);
+	int i = 0, rc = set_word("proof", type, val, proof_names, &i);
 
-	if(proof >= 0) {
-		authban_params.proof = (enum authban_proof_mode)proof;
-		return 0;
-	}
-	LM_ERR("parameter proof is %s; allowed is token, nonce or none\n",
-			PARAM_TYPE_MASK(type) == PARAM_INT ? "a number" : (char *)val);
-	return -1;
+	if(rc == 0)
+		authban_params.proof = (enum authban_proof_mode)i;
+	return rc;
 }
 
 static int set_allow_local(modparam_t type, void *val)
 {
-	int local = PARAM_TYPE_MASK(type) == PARAM_INT
-						? -1
-						: word_index(local_names, 3, (char *)val);
+	int i = 0, rc = set_word("allow_local", type, val, local_names, &i);
 
-	if(local >= 0) {
-		authban_params.allow_local = (enum authban_local)local;
-		return 0;
-	}
-	LM_ERR("parameter allow_local is %s; allowed is auto, yes or no\n",
-			PARAM_TYPE_MASK(type) == PARAM_INT ? "a number" : (char *)val);
-	return -1;
+	if(rc == 0)
+		authban_params.allow_local = (enum authban_local)i;
+	return rc;
 }
 
 static int set_param(const char *name, modparam_t type, void *val)

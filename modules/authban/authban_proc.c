@@ -173,6 +173,8 @@ void authban_proc_preload(void)
 		LM_ERR("Redis at %s is away (%s): starting alone\n",
 				authban_sync_state()->server, store.error);
 		authban_sync_state()->errors++;
+		/* the process that is forked now need not say it again at once */
+		next_complaint = authban_redis_now() + COMPLAIN_EVERY;
 	} else {
 		LM_INFO("%u bans loaded from Redis in %d ms\n",
 				ab_table_banned(sync_core.table, authban_now_mono()),

@@ -128,10 +128,15 @@ int authban_params_check(struct ab_url *url)
 
 	authban_settings(&set);
 	row = ab_settings_check(&set);
+	if(set.ban_time > set.ban_time_max) {
+		LM_ERR("parameter ban_time is %d, above ban_time_max, which is %d;"
+			   " allowed is at most ban_time_max\n",
+				set.ban_time, set.ban_time_max);
+		return -1;
+	}
 	if(row) {
-		LM_ERR("parameter %s does not fit the others; allowed is %d to %d, and"
-			   " ban_time not above ban_time_max\n",
-				row->name, row->min, row->max);
+		LM_ERR("parameter %s is out of range; allowed is %d to %d\n", row->name,
+				row->min, row->max);
 		return -1;
 	}
 	if(*authban_params.cluster_key && *authban_params.cluster_key_file) {

@@ -25,7 +25,8 @@ static struct shown make(const char *addr)
 {
 	struct shown s = {test_mac(key_a), prefix_of(addr).addr, {0}};
 
-	ab_token_make(&s.mac, &s.addr, EXPIRY, nonce, sizeof(nonce) - 1, s.text);
+	ab_token_make(
+			&s.mac, &s.mac, &s.addr, EXPIRY, nonce, sizeof(nonce) - 1, s.text);
 	return s;
 }
 
@@ -180,7 +181,8 @@ static void it_knows_the_nonce_it_went_out_with(void **state)
 	}
 	/* a very long one is no trouble */
 	memset(other, 'n', sizeof(other));
-	ab_token_make(&s.mac, &s.addr, EXPIRY, other, sizeof(other), s.text);
+	ab_token_make(
+			&s.mac, &s.mac, &s.addr, EXPIRY, other, sizeof(other), s.text);
 	assert_int_equal(check(&s, 0, s.text, AB_TOKEN_LEN, &out), AB_TOKEN_OK);
 	assert_true(ab_token_has_nonce(&s.mac, &out, other, sizeof(other)));
 }
