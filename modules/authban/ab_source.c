@@ -54,6 +54,9 @@ bool ab_prefix_contains(const struct ab_prefix *p, const struct ab_addr *a)
 {
 	struct ab_prefix q = ab_prefix_make(a, p->len);
 
+	/* an IPv6 network is none of IPv4, though the bytes of ::/32 say so */
+	if(p->len < AB_V4_BITS && ab_addr_is_v4(a))
+		return false;
 	return ab_addr_equal(&p->addr, &q.addr);
 }
 

@@ -50,6 +50,7 @@ struct ab_prefix ab_prefix_make(const struct ab_addr *a, unsigned bits);
 struct ab_prefix ab_prefix_of_source(
 		const struct ab_addr *a, unsigned v4_len, unsigned v6_len);
 
+/* Whether an address lies in a network of its own family. */
 bool ab_prefix_contains(const struct ab_prefix *p, const struct ab_addr *a);
 
 /*

@@ -45,8 +45,9 @@ struct ab_table
 /* Numbers since the start; read without a lock. */
 struct ab_table_stats
 {
-	uint32_t capacity;		/* slots */
-	uint32_t entries;		/* slots in use; counted by walking the index */
+	uint32_t capacity; /* slots */
+	uint32_t
+			entries; /* sources kept, without the allow-list; walks the index */
 	uint64_t evictions;		/* entries that had to give way */
 	uint64_t evicted_bans;	/* of these, live bans: the table is too small */
 	uint64_t refused;		/* failures not counted: all places held bans */

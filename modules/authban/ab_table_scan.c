@@ -310,7 +310,8 @@ static uint32_t count_used(const struct ab_table_head *h)
 
 	for(b = 0; b < h->buckets; b++)
 		for(i = 0; i < SLOTS; i++)
-			n += ab_line_tag(&h->lines[b], i) != 0;
+			n += ab_line_tag(&h->lines[b], i) != 0
+				 && !(ab_line_meta(&h->lines[b], i) & META_ALLOW);
 	return n;
 }
 

@@ -105,10 +105,11 @@ int authban_proc_init(const struct ab_url *url)
 
 /* --- connecting --- */
 
+/* Words of a Redis that knows us and says no, or wants a login that it refuses. */
 static bool refused(const char *error)
 {
 	return strstr(error, "WRONGPASS") || strstr(error, "NOAUTH")
-		   || strstr(error, "NOPERM") || strstr(error, "invalid password");
+		   || strstr(error, "NOPERM") || strncmp(error, "AUTH: ", 6) == 0;
 }
 
 static void disconnected(void)
@@ -271,6 +272,9 @@ static int sleep_ms(int64_t now)
 	int64_t until = next_sweep;
 
 	if(authban_store_fd(&store) >= 0) {
+		/* a Redis that does not answer XREAD has to be noticed in time */
+		if(authban_store_deadline(&store) < until)
+			until = authban_store_deadline(&store);
 		/* announce first, look afterwards: no mark slips in between */
 		ab_table_sync_sleeps(sync_core.table);
 		if(ab_table_has_dirty(sync_core.table)

@@ -15,7 +15,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#define BUFFER_MAX (64u << 20) /* of one unread reply: then it is an attack */
+#define ELEMENTS_MAX (1u << 20) /* of one list */
+#define BUFFER_MAX (64u << 20)	/* of one unread reply: then it is an attack */
 
 int64_t authban_redis_now(void)
 {
@@ -67,7 +68,37 @@ static int finish_connect(struct authban_redis *r, int64_t deadline)
 	return err ? fail(r, "connect", strerror(err)) : 0;
 }
 
-/* One command whose answer has to be no error. */
+/* Without this a server that announces a list of 10^9 parts makes hiredis
+ * allocate, and walk, gigabytes. The type of `elements` is hiredis's: int up to
+ * 0.14, size_t from 1.0 on. */
+#if HIREDIS_MAJOR >= 1
+typedef size_t elements_t;
+#else
+typedef int elements_t;
+#endif
+
+static redisReplyObjectFunctions limited;
+static void *(*create_array)(const redisReadTask *task, elements_t elements);
+
+static void *create_limited_array(
+		const redisReadTask *task, elements_t elements)
+{
+	return (size_t)elements <= ELEMENTS_MAX ? create_array(task, elements)
+											: NULL;
+}
+
+static void limit_replies(redisContext *c)
+{
+	if(!create_array) {
+		limited = *c->reader->fn;
+		create_array = limited.createArray;
+		limited.createArray = create_limited_array;
+	}
+	c->reader->fn = &limited;
+}
+
+/* One command whose answer has to be no error. Of an error only the first word is
+ * kept: a server without AUTH repeats the password. */
 static int expect_ok(struct authban_redis *r, const char *const *words,
 		const char *what, int64_t deadline)
 {
@@ -77,8 +108,10 @@ static int expect_ok(struct authban_redis *r, const char *const *words,
 	if(authban_redis_appendz(r, words) < 0
 			|| authban_redis_reply(r, deadline, &reply) < 0)
 		return -1;
-	if(reply->type == REDIS_REPLY_ERROR)
+	if(reply->type == REDIS_REPLY_ERROR) {
+		reply->str[strcspn(reply->str, " ")] = '\0';
 		rc = fail(r, what, reply->str);
+	}
 	freeReplyObject(reply);
 	return rc;
 }
@@ -107,6 +140,7 @@ int authban_redis_open(
 						: redisConnectNonBlock(url->host, url->port);
 	if(!r->c)
 		return fail(r, "connect", "out of memory");
+	limit_replies(r->c);
 	if(r->c->err)
 		fail(r, "connect", r->c->errstr);
 	else if(finish_connect(r, deadline) == 0 && log_in(r, url, deadline) == 0)

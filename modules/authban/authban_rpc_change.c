@@ -42,28 +42,28 @@ void authban_rpc_ban(rpc_t *rpc, void *ctx)
 	struct ab_prefix p;
 	struct ab_key key;
 	int seconds = set.ban_time;
-	/* how many parameters there were; what was not given is not touched, or
-	 * holds a warning */
-	str text = STR_NULL, reason = STR_NULL;
-	int given = rpc->scan(ctx, ".S*d.S", &text, &seconds, &reason);
+	/* one after the other: what is not there must not be looked at, and a
+	 * number that is read as text lives in one buffer */
+	str text = STR_NULL, number = STR_NULL, reason = STR_NULL;
 	uint16_t why = 0;
 	bool full;
 	void *h;
 
-	if(given < 1 || text.len <= 0) {
-		rpc->fault(ctx, 400,
-				"authban.ban ip|cidr [seconds] [reason]; seconds is a number");
+	if(rpc->scan(ctx, ".S", &text) < 1 || text.len <= 0) {
+		rpc->fault(ctx, 400, "which? authban.ban ip|cidr [seconds] [reason]");
 		return;
 	}
 	if(authban_rpc_source(rpc, ctx, &text, &p, &full) < 0)
 		return;
+	if(rpc->scan(ctx, "*.S", &number) > 0)
+		seconds = authban_rpc_number(&number);
 	if(seconds < 1 || seconds > max) {
 		rpc->fault(ctx, 400, "seconds is a number from 1 to %d", max);
 		return;
 	}
 	if(refuse(rpc, ctx, &p, full) < 0)
 		return;
-	if(given >= 3)
+	if(number.s && rpc->scan(ctx, "*.S", &reason) > 0)
 		why = ab_names_intern(ab_table_names(j.table), j.table->owner, reason.s,
 				(size_t)reason.len);
 	key = ab_key_source(&p);

@@ -13,12 +13,35 @@
 #define LIST_LIMIT 100	/* rows of a list when none is asked for */
 #define LIST_MAX 100000 /* rows that can be asked for */
 
+int authban_rpc_number(const str *text)
+{
+	int n = 0, i;
+
+	if(text->len < 1 || text->len > 9)
+		return -1;
+	for(i = 0; i < text->len; i++) {
+		if(text->s[i] < '0' || text->s[i] > '9')
+			return -1;
+		n = n * 10 + (text->s[i] - '0');
+	}
+	return n;
+}
+
 int authban_rpc_page(rpc_t *rpc, void *ctx, int *limit, int *offset)
 {
+	str first = STR_NULL, second = STR_NULL;
+	int given;
+
 	*limit = LIST_LIMIT;
 	*offset = 0;
-	if(rpc->scan(ctx, "*dd", limit, offset) >= 0 && *limit >= 1
-			&& *limit <= LIST_MAX && *offset >= 0)
+	/* one after the other: a number that is read as text lives in one buffer */
+	given = rpc->scan(ctx, "*.S", &first);
+	if(given > 0) {
+		*limit = authban_rpc_number(&first);
+		if(rpc->scan(ctx, "*.S", &second) > 0)
+			*offset = authban_rpc_number(&second);
+	}
+	if(*limit >= 1 && *limit <= LIST_MAX && *offset >= 0)
 		return 0;
 	rpc->fault(ctx, 400, "limit is a number from 1 to %d, offset one from 0 on",
 			LIST_MAX);

@@ -26,6 +26,10 @@ int authban_rpc_source(rpc_t *rpc, void *ctx, const str *text,
 int authban_rpc_network(rpc_t *rpc, void *ctx, const char *usage, str *text,
 		struct ab_prefix *p, bool *full);
 
+/* A decimal number and nothing else; -1 for any other text. Commands read numbers
+ * as text: JSON-RPC would take a word for 0. */
+int authban_rpc_number(const str *text);
+
 /* The optional parameters [limit] [offset] of a list. 0, or -1 with a fault set. */
 int authban_rpc_page(rpc_t *rpc, void *ctx, int *limit, int *offset);
 

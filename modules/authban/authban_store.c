@@ -55,8 +55,9 @@ static int append_state(struct authban_store *s, const struct ab_state_io *io)
 	for(i = 0; i < 7; i++)
 		add_len[i] = strlen(add[i]);
 	add_len[7] = io->record_len;
-	return authban_store_append(s, 8, add, add_len) < 0
-						   || authban_store_append(s, 4, set, set_len) < 0
+	/* the map first: who hears of it on the log may answer into the map */
+	return authban_store_append(s, 4, set, set_len) < 0
+						   || authban_store_append(s, 8, add, add_len) < 0
 				   ? -1
 				   : 0;
 }
@@ -119,20 +120,28 @@ static int append_batch(struct authban_store *s,
 	return 0;
 }
 
+/* A key of a wrong type is nobody's record: it is counted and passed over, so that
+ * it does not hold up the others. Any other error: -1. */
+static int pass_over(
+		struct authban_store *s, const char *what, const authban_reply_t *reply)
+{
+	size_t len;
+
+	if(strncmp(authban_reply_text(reply, &len), "WRONGTYPE", 9) != 0)
+		return authban_store_fail_reply(s, what, reply);
+	s->sync->stats.dropped[AB_WIRE_RANGE]++;
+	return 0;
+}
+
 int authban_store_written(struct authban_store *s, int64_t deadline)
 {
 	authban_reply_t *reply;
-	size_t len;
 	int rc = 0;
 
 	if(authban_redis_reply(&s->cmd, deadline, &reply) < 0)
 		return authban_store_fail(s, &s->cmd);
-	if(authban_reply_type(reply) == AUTHBAN_REPLY_ERROR) {
-		if(strncmp(authban_reply_text(reply, &len), "WRONGTYPE", 9) == 0)
-			s->sync->stats.dropped[AB_WIRE_RANGE]++;
-		else
-			rc = authban_store_fail_reply(s, "write", reply);
-	}
+	if(authban_reply_type(reply) == AUTHBAN_REPLY_ERROR)
+		rc = pass_over(s, "write", reply);
 	authban_reply_free(reply);
 	return rc;
 }
@@ -143,9 +152,15 @@ static int read_shares(struct authban_store *s, size_t i, unsigned window,
 	authban_reply_t *reply;
 	const authban_reply_t *list;
 	size_t n, flen, vlen;
+	int rc;
 
 	if(authban_redis_reply(&s->cmd, deadline, &reply) < 0)
 		return authban_store_fail(s, &s->cmd);
+	if(authban_reply_type(reply) == AUTHBAN_REPLY_ERROR) {
+		rc = pass_over(s, "HSCAN", reply);
+		authban_reply_free(reply);
+		return rc;
+	}
 	list = authban_reply_at(reply, 1); /* 0 is the cursor */
 	for(n = 0; n + 1 < authban_reply_size(list); n += 2) {
 		const char *field =
@@ -263,6 +278,11 @@ static void apply_log(struct authban_store *s, const authban_reply_t *reply)
 	}
 }
 
+int64_t authban_store_deadline(const struct authban_store *s)
+{
+	return s->asked + AUTHBAN_STORE_BLOCK + AUTHBAN_STORE_DEADLINE + 1;
+}
+
 int authban_store_listen(struct authban_store *s)
 {
 	authban_reply_t *reply;
@@ -282,8 +302,7 @@ int authban_store_listen(struct authban_store *s)
 		if(authban_store_ask_log(s) < 0)
 			return -1;
 	}
-	if(authban_redis_now() - s->asked
-			> AUTHBAN_STORE_BLOCK + AUTHBAN_STORE_DEADLINE) {
+	if(authban_redis_now() >= authban_store_deadline(s)) {
 		snprintf(s->error, sizeof(s->error), "no_answer: deadline");
 		return -1;
 	}

@@ -48,6 +48,9 @@ void authban_store_close(struct authban_store *s);
 /* Descriptor of the log's connection, for poll(); -1: closed. */
 int authban_store_fd(const struct authban_store *s);
 
+/* When authban_store_listen() gives Redis up, monotonic ms. */
+int64_t authban_store_deadline(const struct authban_store *s);
+
 /* Applies what came in on the log and asks for more. 0, or -1 with s->error:
  * also when Redis has not answered in time. */
 int authban_store_listen(struct authban_store *s);

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Wrong settings stop the start with one sentence: parameter, value, what is allowed. Right ones start."""
+import re
+
+import pytest
+
+from lib.kamailio import Proxy
+
+SHORT, LONG = "a-short-secret", "a-long-secret-of-the-test-0123456789abcdef"
+REMOTE = "192.0.2.9"  # never asked: the start ends before
+
+
+def authban(name, value):
+    """One modparam; numbers are bare, texts quoted."""
+    return 'modparam("authban", "%s", %s)' % (name, value if isinstance(value, int) else '"%s"' % value)
+
+
+def auth(name, value):
+    return authban(name, value).replace('"authban"', '"auth"', 1)
+
+
+NONCE = authban("proof", "nonce")
+BITS = "\n".join(auth("auth_checks_" + name, 8) for name in ("register", "no_dlg", "in_dlg"))
+LOCAL_REDIS = authban("redis", "redis://127.0.0.1:1/0")
+REMOTE_REDIS = authban("redis", "redis://:%s@%s/0" % (SHORT, REMOTE))
+
+# name: (configuration, [what the sentence must say], [secrets that must not be said])
+WRONG = {
+    "threshold 0": (authban("threshold", 0), ["threshold is 0", "1 to 10000"]),
+    "threshold text": (authban("threshold", "many"), ["threshold", '"many"', "1 to 10000"]),
+    "threshold too large": (authban("threshold", 10001), ["threshold is 10001", "1 to 10000"]),
+    "threshold half a number": (authban("threshold", "5x"), ["threshold", '"5x"']),
+    "size text": (authban("size", "abc"), ["size", '"abc"', "a number from"]),
+    "size too small": (authban("size", 1), ["size is 1", "a number from"]),
+    "size beyond memory": (authban("size", 16777216), ["size is 16777216", "shared memory", "-m"]),
+    "mode unknown": (authban("mode", "bann"), ["mode", '"bann"', "ban, dry_run or off"]),
+    "mode number": (authban("mode", 7), ["mode is 7", "ban, dry_run or off"]),
+    "proof unknown": (authban("proof", "magic"), ["proof is magic", "token, nonce or none"]),
+    "proof number": (authban("proof", 1), ["proof is a number", "token, nonce or none"]),
+    "window 0": (authban("window", 0), ["window is 0", "1 to 86400"]),
+    "ban_time above its maximum": (authban("ban_time", 600) + "\n" + authban("ban_time_max", 60),
+                                   ["ban_time", "600", "60", "ban_time_max"]),
+    "ban_time_max negative": (authban("ban_time_max", -1), ["ban_time_max", "-1", "1 to"]),
+    "grace 0": (authban("grace", 0), ["grace is 0", "1 to 86400"]),
+    "ipv6_prefix 47": (authban("ipv6_prefix", 47), ["ipv6_prefix is 47", "48 to 128"]),
+    "ipv4_prefix 33": (authban("ipv4_prefix", 33), ["ipv4_prefix is 33", "8 to 32"]),
+    "early 2": (authban("early", 2), ["early is 2", "0 to 1"]),
+    "node empty": (authban("node", ""), ["node is", "with 0 characters", "1 to"]),
+    "node too long": (authban("node", "n" * 200), ["node is", "200 characters"]),
+    "node number": (authban("node", 5), ["node is the number 5", "a text"]),
+    "redis_prefix with a colon": (authban("redis_prefix", "a:b"), ['redis_prefix is "a:b"', "letters, digits"]),
+    "redis_prefix empty": (authban("redis_prefix", ""), ["redis_prefix", "with 0 characters"]),
+    "unknown parameter": (authban("treshold", 5), ["treshold"]),
+
+    "nonce without bit 8": (NONCE + "\n" + auth("auth_checks_in_dlg", 1),
+                            ["proof is nonce", "bit 8", "auth_checks_in_dlg (1)"]),
+    "nonce with nonce_count": (NONCE + "\n" + auth("nonce_count", 1), ["proof is nonce", "nonce_count 0"]),
+    "nonce with a short auth secret in a cluster": (
+        "\n".join((NONCE, auth("secret", SHORT), LOCAL_REDIS)),
+        ["proof is nonce", "secret has 14 bytes", "32 bytes or more"], [SHORT]),
+
+    "cluster_key short": (authban("cluster_key", SHORT), ["cluster_key", "14 characters", "32"], [SHORT]),
+    "cluster_key number": (authban("cluster_key", 20301234), ["cluster_key", "a text"], ["20301234"]),
+    "cluster_key empty": (authban("cluster_key", ""), ["cluster_key", "0 characters"]),
+    "key and file": (authban("cluster_key", LONG) + "\n" + authban("cluster_key_file", "%(long)s"),
+                     ["cluster_key and cluster_key_file", "one of them"], [LONG]),
+    "key file short": (authban("cluster_key_file", "%(short)s"), ["cluster_key_file", "14 bytes", "32 bytes"], [SHORT]),
+    "key file missing": (authban("cluster_key_file", "%(missing)s"),
+                         ["cluster_key_file", "/missing", "cannot be read", "No such file"]),
+    "key file is a folder": (authban("cluster_key_file", "%(folder)s"), ["cluster_key_file", "no secret"]),
+    "key file empty": (authban("cluster_key_file", "%(empty)s"), ["cluster_key_file", "no secret"]),
+    "password file missing": (LOCAL_REDIS + "\n" + authban("redis_password_file", "%(missing)s"),
+                              ["redis_password_file", "/missing", "cannot be read"]),
+
+    "remote redis without a password": (
+        authban("redis", "redis://%s/0" % REMOTE) + "\n" + authban("cluster_key", LONG),
+        ["redis", REMOTE, "without a password", "on this machine"], [LONG]),
+    "remote redis without a cluster_key": (REMOTE_REDIS, ["redis", REMOTE, "no cluster_key"], [SHORT]),
+    "redis of another scheme": (authban("redis", "http://user:%s@h/" % SHORT),
+                                ["redis is not a URL", "redis://", "redis+unix://"], [SHORT]),
+    "redis with TLS": (authban("redis", "rediss://:%s@%s/0" % (SHORT, REMOTE)) + "\n" + authban("cluster_key", LONG),
+                       ["redis begins with rediss://", "TLS"], [SHORT, LONG]),
+    "redis with a wrong port": (authban("redis", "redis://:%s@127.0.0.1:99999/0" % SHORT),
+                                ["redis is not a URL", "port", "65535"], [SHORT]),
+    "redis without a host": (authban("redis", "redis://:%s@/0" % SHORT), ["redis is not a URL", "no host"], [SHORT]),
+    "redis number": (authban("redis", 6379), ["redis is the number 6379", "a text"]),
+}
+
+RIGHT = {
+    "nothing": "",
+    "threshold 1": authban("threshold", 1),
+    "threshold as text": authban("threshold", "10000"),
+    "every mode by word": "\n".join(authban("mode", word) for word in ("off", "dry_run", "ban")),
+    "mode by number": authban("mode", 1),
+    "shortest times": "\n".join(authban(n, 1) for n in ("window", "ban_time", "ban_time_max", "grace")),
+    "memory 0": authban("memory", 0),
+    "longest times": authban("ban_time", 604800) + "\n" + authban("ban_time_max", 2592000),
+    "small table": authban("size", 16384),
+    "odd size": authban("size", 20000),
+    "prefixes": authban("ipv4_prefix", 24) + "\n" + authban("ipv6_prefix", 48),
+    "early off": authban("early", 0),
+    "node": authban("node", "proxy-1.example.org"),
+    "cluster_key": authban("cluster_key", LONG),
+    "key file": authban("cluster_key_file", "%(long)s"),
+    "proof none": authban("proof", "none"),
+    "proof nonce": NONCE + "\n" + BITS,
+    "proof nonce in a cluster": "\n".join((NONCE, BITS, LOCAL_REDIS, auth("secret", LONG))),
+    "local redis that is down": LOCAL_REDIS + "\n" + authban("redis_start_timeout", 0),
+    "local redis with IPv6": authban("redis", "redis://[::1]:1/0") + "\n" + authban("redis_start_timeout", 0),
+    "redis by socket": authban("redis", "redis+unix:///nowhere.sock") + "\n" + authban("redis_start_timeout", 0),
+    "password file": "\n".join((LOCAL_REDIS, authban("redis_password_file", "%(short)s"),
+                                authban("redis_start_timeout", 0))),
+}
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Paths that stand in the tables as %(name)s."""
+    texts = {"short": SHORT + "\n", "long": LONG + "\n", "empty": ""}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "folder").mkdir()
+    return {name: str(tmp_path / name) for name in ("short", "long", "empty", "missing", "folder")}
+
+
+@pytest.fixture
+def with_settings(files):
+    """with_settings(text): a proxy that has them after our configuration's own; not started."""
+    made = []
+
+    def make(text):
+        made.append(Proxy(extra=text % files))
+        return made[-1]
+
+    try:
+        yield make
+        for one in made:
+            one.stop()
+    finally:
+        for one in made:
+            one.close()
+
+
+def sentences(log):
+    """What authban says at the level ERROR, without Kamailio's own prefix of place and function."""
+    return [line.split("(): ", 1)[1] for line in log.splitlines()
+            if re.search(r"ERROR: authban \[", line) and "(): " in line]
+
+
+def about_settings(log):
+    """The same without those about a Redis that is down: that is no reason not to start."""
+    return [text for text in sentences(log) if not text.startswith("Redis at ")]
+
+
+def complaint(log, about):
+    """The one line that the operator is to read."""
+    if about == "unknown parameter":
+        found = [line for line in log.splitlines() if "treshold" in line and "not found" in line]
+    else:
+        found = sentences(log)
+    assert len(found) == 1, "not one sentence but %d:\n%s" % (len(found), log[-2000:])
+    return found[0]
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong(with_settings, name):
+    text, words, *secrets = WRONG[name]
+    proxy = with_settings(text)
+    log = proxy.refuses_to_start()
+    said = complaint(log, name)
+    print("\nwrong %s: %s" % (name, said))
+    for word in words:
+        assert word in said
+    for secret in sum(secrets, []):
+        assert secret not in log
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_right(with_settings, name):
+    proxy = with_settings(RIGHT[name])
+    proxy.start(timeout=15)
+    status = proxy.rpc("authban.status")
+    print("\nright %s: mode=%s capacity=%d" % (name, status["mode"], status["capacity"]))
+    assert not about_settings(proxy.log())
+    for secret in (SHORT, LONG):
+        assert secret not in proxy.log()
+        assert secret not in str(status)
+
+
+def test_check_config_says_the_same(with_settings):
+    """`kamailio -c` finds a wrong value of one parameter without a start."""
+    status, output = with_settings(WRONG["threshold 0"][0]).check_config()
+    assert status != 0
+    assert "threshold is 0" in complaint(output, "threshold 0")
+    status, output = with_settings("").check_config()
+    assert status == 0 and not sentences(output)
+    print("\nkamailio -c: wrong refused, right accepted")

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Fixtures of the SIP tests."""
+import pytest
+
+from lib.lan import Lan
+
+
+@pytest.fixture(scope="module")
+def lan():
+    """A network of its own for each file of tests."""
+    with Lan() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def proxy5(lan):
+    """One proxy that the tests of a file share: banned at the fifth failure."""
+    return lan.proxy(AB_THRESHOLD=5)
