@@ -84,5 +84,6 @@ def proxy_tables(costs):
                              goals.proxy_ratio(costs, allocator, flood, route, "noop").text(),
                              "%.1f %% / %.0f %%" % tuple(100 * max(run[n] for run in by_repeat.values()) for n in (1, 2))])
         text += ["### %s allocator" % allocator, "",
-                 table(["flood", "route", "CPU ns a datagram", "against the empty route", "lost / waited at most"], rows), ""]
+                 table(["flood", "route", "CPU ns a datagram", "against the empty route", "lost / waited at most"],
+                       rows), ""]
     return "\n".join(text)

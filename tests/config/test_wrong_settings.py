@@ -36,7 +36,7 @@ WRONG = {
     "mode unknown": (authban("mode", "bann"), ["mode", '"bann"', "ban, dry_run or off"]),
     "mode number": (authban("mode", 7), ["mode is 7", "ban, dry_run or off"]),
     "proof unknown": (authban("proof", "magic"), ["proof is magic", "token, nonce or none"]),
-    "proof number": (authban("proof", 1), ["proof is a number", "token, nonce or none"]),
+    "proof number": (authban("proof", 1), ["proof is 1", "token, nonce or none"]),
     "window 0": (authban("window", 0), ["window is 0", "1 to 86400"]),
     "ban_time above its maximum": (authban("ban_time", 600) + "\n" + authban("ban_time_max", 60),
                                    ["ban_time", "600", "60", "ban_time_max"]),
@@ -45,11 +45,11 @@ WRONG = {
     "ipv6_prefix 47": (authban("ipv6_prefix", 47), ["ipv6_prefix is 47", "48 to 128"]),
     "ipv4_prefix 33": (authban("ipv4_prefix", 33), ["ipv4_prefix is 33", "8 to 32"]),
     "early 2": (authban("early", 2), ["early is 2", "0 to 1"]),
-    "node empty": (authban("node", ""), ["node is", "with 0 characters", "1 to"]),
-    "node too long": (authban("node", "n" * 200), ["node is", "200 characters"]),
-    "node number": (authban("node", 5), ["node is the number 5", "a text"]),
+    "node empty": (authban("node", ""), ["node is a text \"\"", "1 to"]),
+    "node too long": (authban("node", "n" * 200), ["node is a text \"nnn", "1 to"]),
+    "node number": (authban("node", 5), ["node is a number 5", "a text"]),
     "redis_prefix with a colon": (authban("redis_prefix", "a:b"), ['redis_prefix is "a:b"', "letters, digits"]),
-    "redis_prefix empty": (authban("redis_prefix", ""), ["redis_prefix", "with 0 characters"]),
+    "redis_prefix empty": (authban("redis_prefix", ""), ["redis_prefix is a text \"\"", "1 to"]),
     "unknown parameter": (authban("treshold", 5), ["treshold"]),
 
     "nonce without bit 8": (NONCE + "\n" + auth("auth_checks_in_dlg", 1),
@@ -83,7 +83,7 @@ WRONG = {
     "redis with a wrong port": (authban("redis", "redis://:%s@127.0.0.1:99999/0" % SHORT),
                                 ["redis is not a URL", "port", "65535"], [SHORT]),
     "redis without a host": (authban("redis", "redis://:%s@/0" % SHORT), ["redis is not a URL", "no host"], [SHORT]),
-    "redis number": (authban("redis", 6379), ["redis is the number 6379", "a text"]),
+    "redis number": (authban("redis", 6379), ["redis is a number", "a text"]),
 }
 
 RIGHT = {

@@ -67,7 +67,8 @@ def change_of(proxy, action):
 def test_a_guess_counts_once_in_any_disguise(watched, name):
     proxy, guesser = watched
     challenge = guesser.challenge()
-    header = guesser.answer_header(challenge, "wrong")
+    # a password of its own: the same answer twice would be one attempt
+    header = guesser.answer_header(challenge, "wrong " + name)
     response, moved = change_of(proxy, lambda: guesser.send(GUESSES[name](*header, challenge)))
     moved.pop("malformed", None)
     print("\ndisguise %s: status=%d %s" % (name, response.status, moved))
