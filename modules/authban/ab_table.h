@@ -79,7 +79,8 @@ void ab_table_set_clock_offset(const struct ab_table *t, int64_t offset_ms);
 struct ab_hit
 {
 	enum ab_state state;  /* NONE, BANNED or DRY_RUN */
-	struct ab_prefix net; /* what is banned: the source or a network of it */
+	struct ab_prefix net; /* what is banned: the source (also when nothing is),
+							 or a network that it lies in */
 };
 
 /*

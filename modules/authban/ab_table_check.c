@@ -111,10 +111,10 @@ struct ab_hit ab_table_check(const struct ab_table *t, const struct ab_addr *a,
 			continue;
 		net = ab_prefix_make(a, bits);
 		state = read_state(h, AB_KIND_SOURCE, &net, now_mono);
-		if(state == AB_STATE_BANNED || hit.state == AB_STATE_NONE) {
-			hit.net = net;
-			hit.state = state;
-		}
+		if(state == AB_STATE_NONE || (state == AB_STATE_DRY_RUN && hit.state))
+			continue;
+		hit.net = net;
+		hit.state = state;
 		if(state == AB_STATE_BANNED)
 			return hit;
 	}

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Attackers that do not wait for answers, honest phones with a stop watch."""
 import contextlib
+import itertools
 import time
 
 from .sip import Guesser, Phone
@@ -37,6 +38,10 @@ def looked_at(nodes):
     return evaluated(nodes) + sum(node.authban()["blocked"] for node in nodes)
 
 
+# No password twice: the same answer to the same challenge is one attempt.
+PASSWORDS = itertools.count()
+
+
 class RoundRobin:
     """One source, one guess to each proxy in turn, with challenges fetched beforehand.
 
@@ -62,7 +67,7 @@ class RoundRobin:
         for _ in paced(count, rate):
             turn = self.number % len(self.guessers)
             guesser = self.guessers[turn]
-            header = guesser.answer_header(self.challenges[turn], "wrong-%d" % self.number)
+            header = guesser.answer_header(self.challenges[turn], "wrong-%d" % next(PASSWORDS))
             guesser.link.send(guesser.build([header]))
             self.number += 1
         wait_for(lambda: looked_at(self.nodes) >= seen + count, 5, "all guesses are looked at")
