@@ -136,7 +136,8 @@ $(GLUE_O): $(B)/authban_%.o: $(SRC)/authban_%.c Makefile $(B)/flags.ok
 # no link against kamailio: its symbols are found when it loads the module
 $(B)/authban.so: $(CORE_O) $(GLUE_O)
 	$(say) LD $@
-	$(Q)$(CC) -shared $(CFLAGS) $(LDFLAGS) $(SAN) -o $@ $^ $(HIREDIS_LIBS)
+	$(Q)$(CC) -shared -Wl,-Bsymbolic-functions $(CFLAGS) $(LDFLAGS) $(SAN) \
+		-o $@ $^ $(HIREDIS_LIBS)
 
 # --- unit tests of the core: a C compiler and cmocka, nothing else ------------
 
@@ -178,8 +179,10 @@ check-tsan: ## threads on the core (tests/unit/tsan_*.c) under TSan
 
 # --- everything else -----------------------------------------------------------
 
-PYTEST := $(PYTHON) -m pytest -ra
-PYTEST_DIRS = $(wildcard tests/sip tests/fault tests/cluster tests/config)
+# -s: each test prints its figure
+PYTEST := $(PYTHON) -m pytest -ra -s
+PYTEST_DIRS = $(wildcard tests/config tests/sip tests/rpc tests/cluster \
+	tests/fault)
 doc_xml := $(wildcard $(SRC)/doc/*.xml)
 
 test: ## install what is needed, build twice, run every test

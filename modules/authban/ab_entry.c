@@ -6,6 +6,7 @@
 #include "ab_entry.h"
 
 #include "ab_distinct.h"
+#include "ab_siphash.h"
 #include "ab_window.h"
 
 #include <string.h>
@@ -71,12 +72,15 @@ static void copy_locked_part(struct ab_entry *to, const struct ab_entry *from)
 
 void ab_entry_copy(struct ab_entry *to, const struct ab_entry *from)
 {
+	/* release: as in ab_entry_init(), `to` may lie in the table */
 	atomic_store_explicit(&to->addr[0],
-			atomic_load_explicit(&from->addr[0], relaxed), relaxed);
+			atomic_load_explicit(&from->addr[0], relaxed),
+			memory_order_release);
 	atomic_store_explicit(&to->addr[1],
-			atomic_load_explicit(&from->addr[1], relaxed), relaxed);
-	atomic_store_explicit(
-			&to->ident, atomic_load_explicit(&from->ident, relaxed), relaxed);
+			atomic_load_explicit(&from->addr[1], relaxed),
+			memory_order_release);
+	atomic_store_explicit(&to->ident,
+			atomic_load_explicit(&from->ident, relaxed), memory_order_release);
 	copy_locked_part(to, from);
 }
 
@@ -243,17 +247,18 @@ static uint32_t estimate(const struct ab_entry *e, uint32_t cur, uint32_t prev,
 			cur, prev, e->wstart, ab_now_cluster_s(now), (uint32_t)set->window);
 }
 
-/* FNV-1a over the address: no key, so that all proxies agree. */
+/* A number of the address and the repeats: no key, so that all proxies agree. */
 static uint32_t spread_of(const struct ab_entry *e, uint32_t repeats)
 {
-	uint32_t h = 2166136261u ^ repeats;
 	struct ab_key key;
-	size_t i;
 
 	ab_entry_key(e, &key);
-	for(i = 0; i < sizeof(key.addr.b); i++)
-		h = (h ^ key.addr.b[i]) * 16777619u;
-	return h >> 8;
+	/* multipliers: the golden ratio and xxHash's first prime */
+	return (uint32_t)(((ab_load_le64(key.addr.b) + repeats)
+									  * UINT64_C(0x9e3779b97f4a7c15)
+							  ^ ab_load_le64(key.addr.b + 8))
+							  * UINT64_C(0x9e3779b185ebca87)
+					  >> 40);
 }
 
 /* A ban that ended longer ago than `memory` is forgotten. */
@@ -381,6 +386,7 @@ enum ab_worth ab_entry_worth(const struct ab_slot *s,
 		const struct ab_settings *set, const struct ab_now *now)
 {
 	struct ab_view v;
+	bool unsent;
 
 	ab_entry_view(s, set, now, &v);
 	if(v.state == AB_STATE_BANNED && v.key.kind == AB_KIND_ALLOW)
@@ -389,13 +395,14 @@ enum ab_worth ab_entry_worth(const struct ab_slot *s,
 		return AB_WORTH_BANNED;
 	if(v.state == AB_STATE_UNBANNED)
 		return AB_WORTH_UNBANNED;
-	if(v.flags & AB_UNSENT_ANY)
-		return AB_WORTH_UNSENT;
 	/* its epoch keeps shares from before the ban from counting */
 	if(v.repeats > 0 || (v.epoch != 0 && v.age <= 2 * (uint32_t)set->window))
 		return AB_WORTH_REMEMBERED;
+	unsent = v.flags & AB_UNSENT_ANY;
 	if(v.failures > 1)
-		return AB_WORTH_FAILURES;
-	return v.failures == 1 || v.own[0] || v.own[1] ? AB_WORTH_ONE_FAILURE
-												   : AB_WORTH_NOTHING;
+		return unsent ? AB_WORTH_UNSENT : AB_WORTH_FAILURES;
+	if(unsent)
+		return AB_WORTH_ONE_UNSENT;
+	return v.failures || v.own[0] || v.own[1] ? AB_WORTH_ONE_FAILURE
+											  : AB_WORTH_NOTHING;
 }

@@ -220,9 +220,10 @@ enum ab_worth
 {
 	AB_WORTH_NOTHING = 0,
 	AB_WORTH_ONE_FAILURE,
+	AB_WORTH_ONE_UNSENT, /* nobody else has it yet */
 	AB_WORTH_FAILURES,
+	AB_WORTH_UNSENT,	 /* several failures that nobody else has yet */
 	AB_WORTH_REMEMBERED, /* was banned, and a repeat would double */
-	AB_WORTH_UNSENT,	 /* a share or state nobody else has yet */
 	AB_WORTH_UNBANNED,
 	AB_WORTH_BANNED,
 	AB_WORTH_ALLOWED

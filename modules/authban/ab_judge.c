@@ -19,6 +19,8 @@ struct task
 	enum ab_proof proof;
 	const struct ab_others *others;
 	const struct ab_change *change;
+	struct ab_entry copy; /* of the entry afterwards */
+	struct ab_slot after;
 };
 
 struct ab_key ab_key_source(const struct ab_prefix *p)
@@ -47,11 +49,13 @@ static bool is_ban(uint8_t state)
 	return state == AB_STATE_BANNED || state == AB_STATE_DRY_RUN;
 }
 
+/* Keeps a copy; what is told of it is worked out when the lock is gone. */
 static void report(struct task *t, struct ab_slot *s)
 {
 	t->out->ok = true;
 	t->out->state = s->state;
-	ab_entry_view(s, t->j->set, &t->j->now, &t->out->view);
+	ab_entry_copy(&t->copy, s->e);
+	t->after = *s;
 }
 
 /* Asks the policy; a source that is banned already is not judged again. */
@@ -118,10 +122,13 @@ static void change(struct ab_slot *s, void *arg)
 static void run(const struct ab_key *key, enum ab_find find, ab_slot_f fn,
 		struct task *t)
 {
+	const struct ab_judge *j = t->j;
+
 	*t->out = (struct ab_judgement){0};
-	if(ab_table_update(t->j->table, key, find, t->j->set, &t->j->now, fn, t)
-			<= 0)
-		t->out->ok = false;
+	if(ab_table_update(j->table, key, find, j->set, &j->now, fn, t) <= 0)
+		return;
+	t->after.e = &t->copy;
+	ab_entry_view(&t->after, j->set, &j->now, &t->out->view);
 }
 
 void ab_judge_failure(const struct ab_judge *j, const struct ab_key *key,

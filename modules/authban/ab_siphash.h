@@ -24,12 +24,10 @@ static inline uint64_t ab_rotl64(uint64_t x, unsigned n)
 
 static inline uint64_t ab_load_le64(const uint8_t *p)
 {
-	uint64_t v = 0;
-	unsigned i;
-
-	for(i = 0; i < 8; i++)
-		v |= (uint64_t)p[i] << (8 * i);
-	return v;
+	/* one expression: gcc makes one load of it, of a loop it does not */
+	return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16
+		   | (uint64_t)p[3] << 24 | (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40
+		   | (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;
 }
 
 static inline void ab_sip_round(uint64_t v[static 4])

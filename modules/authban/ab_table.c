@@ -95,36 +95,11 @@ struct ab_place ab_place_of(
 
 /* --- writing under the lock --- */
 
-static void seq_begin(struct ab_line *l)
-{
-	uint32_t seq = atomic_load_explicit(&l->seq, relaxed);
-
-	/* every store that follows is a release store, so none passes this one */
-	atomic_store_explicit(&l->seq, seq | 1, relaxed);
-}
-
-static void seq_end(struct ab_line *l)
-{
-	uint32_t seq = atomic_load_explicit(&l->seq, relaxed);
-
-	atomic_store_explicit(&l->seq, (seq | 1) + 1, release);
-}
-
-static void set_tag(struct ab_line *l, unsigned slot, uint16_t tag)
-{
-	unsigned shift = slot % 4 * 16;
-	uint64_t w = atomic_load_explicit(&l->tags[slot / 4], relaxed);
-
-	w &= ~(UINT64_C(0xffff) << shift);
-	atomic_store_explicit(
-			&l->tags[slot / 4], w | (uint64_t)tag << shift, release);
-}
-
 static void clear_slot(struct ab_table_head *h, uint32_t bucket, unsigned i)
 {
 	struct ab_line *l = &h->lines[bucket];
 
-	set_tag(l, i, 0);
+	ab_line_set_tag(l, i, 0);
 	atomic_store_explicit(&l->until[i], 0, release);
 	atomic_store_explicit(
 			&l->meta[i], ab_line_meta(l, i) & META_SPILLED, release);
@@ -152,7 +127,7 @@ static void repair(struct ab_table_head *h, uint32_t bucket)
 				|| (p.bucket[0] != bucket && p.bucket[1] != bucket))
 			clear_slot(h, bucket, i);
 	}
-	seq_end(l);
+	ab_seq_end(l);
 }
 
 bool ab_bucket_lock(const struct ab_table *t, uint32_t bucket)
@@ -182,9 +157,9 @@ void ab_slot_free(const struct ab_table *t, uint32_t bucket, unsigned slot)
 {
 	struct ab_line *l = &t->head->lines[bucket];
 
-	seq_begin(l);
+	ab_seq_begin(l);
 	clear_slot(t->head, bucket, slot);
-	seq_end(l);
+	ab_seq_end(l);
 }
 
 /* A banned network has to be looked for by every check. */
@@ -219,11 +194,11 @@ void ab_slot_store(const struct ab_table *t, uint32_t bucket, unsigned slot,
 			|| atomic_load_explicit(&l->until[slot], relaxed) != s->until) {
 		note_network(h, s);
 		if(!in_change)
-			seq_begin(l);
+			ab_seq_begin(l);
 		atomic_store_explicit(&l->until[slot], s->until, release);
 		atomic_store_explicit(&l->meta[slot], meta, release);
 		if(!in_change)
-			seq_end(l);
+			ab_seq_end(l);
 	} else if(meta != old) {
 		atomic_store_explicit(&l->meta[slot], meta, release);
 	}
@@ -244,16 +219,6 @@ static int find_slot(const struct ab_table_head *h, uint32_t bucket,
 	return -1;
 }
 
-static int free_slot(const struct ab_table_head *h, uint32_t bucket)
-{
-	unsigned i;
-
-	for(i = 0; i < SLOTS; i++)
-		if(ab_line_tag(&h->lines[bucket], i) == 0)
-			return (int)i;
-	return -1;
-}
-
 /* One update under way: what is wanted, and which slot it got. */
 struct job
 {
@@ -266,35 +231,6 @@ struct job
 	int slot;
 };
 
-/* Among both buckets the slot that is worth the least: a free one first, the
- * longest idle among equals. Both locks are held. Returns what it is worth. */
-static int choose_victim(struct job *j)
-{
-	const struct ab_table_head *h = j->t->head;
-	int best = AB_WORTH_ALLOWED + 1;
-	uint32_t best_idle = 0;
-	unsigned b, i;
-
-	for(b = 0; b < 2; b++) {
-		for(i = 0; i < SLOTS; i++) {
-			struct ab_slot s = ab_slot_at(h, j->at.bucket[b], i);
-			bool empty = ab_line_tag(&h->lines[j->at.bucket[b]], i) == 0;
-			int worth = empty ? -1 : (int)ab_entry_worth(&s, j->set, j->now);
-			/* among live bans the one that ends first goes */
-			uint32_t idle = worth >= AB_WORTH_BANNED ? UINT32_MAX - s.until
-													 : j->now->mono - s.e->seen;
-
-			if(worth < best || (worth == best && !empty && idle > best_idle)) {
-				best = worth;
-				best_idle = idle;
-				j->bucket = j->at.bucket[b];
-				j->slot = (int)i;
-			}
-		}
-	}
-	return best;
-}
-
 /* Empties the slot of a job for its key, counting what gives way. The line's
  * sequence is odd from here until the caller ends it. */
 static void occupy(struct job *j)
@@ -304,7 +240,7 @@ static void occupy(struct job *j)
 	struct ab_slot s = ab_slot_at(h, j->bucket, (unsigned)j->slot);
 	uint32_t made = atomic_fetch_add_explicit(&h->made, 1, relaxed);
 
-	seq_begin(l);
+	ab_seq_begin(l);
 	if(ab_line_tag(l, (unsigned)j->slot) != 0) {
 		enum ab_worth worth = ab_entry_worth(&s, j->set, j->now);
 
@@ -315,7 +251,7 @@ static void occupy(struct job *j)
 		clear_slot(h, j->bucket, (unsigned)j->slot);
 	}
 	ab_entry_init(&s, j->key, j->now, (uint8_t)made);
-	set_tag(l, (unsigned)j->slot, j->at.tag);
+	ab_line_set_tag(l, (unsigned)j->slot, j->at.tag);
 	if(j->bucket != j->at.bucket[0]) {
 		struct ab_line *first = &h->lines[j->at.bucket[0]];
 
@@ -343,10 +279,12 @@ static int obtain(struct job *j, enum ab_find find, bool both)
 	if(find == AB_FIND)
 		return 0;
 	j->bucket = j->at.bucket[0];
-	j->slot = free_slot(h, j->bucket);
+	j->slot = ab_bucket_free_slot(h, j->bucket);
 	if(j->slot < 0 && !both)
 		return -1;
-	if(j->slot < 0 && choose_victim(j) >= AB_WORTH_BANNED
+	if(j->slot < 0
+			&& ab_table_room(j->t, &j->at, j->set, j->now, &j->bucket, &j->slot)
+					   >= AB_WORTH_BANNED
 			&& find != AB_FIND_OR_TAKE)
 		return -3;
 	occupy(j);
@@ -408,7 +346,7 @@ static int update_once(
 	if(got > 0)
 		run_slot(j, fn, arg);
 	if(got == 2)
-		seq_end(&j->t->head->lines[j->bucket]);
+		ab_seq_end(&j->t->head->lines[j->bucket]);
 	if(got == -3)
 		atomic_fetch_add_explicit(&j->t->head->refused, 1, relaxed);
 	unlock_place(j->t, &j->at, both);

@@ -75,6 +75,44 @@ static inline _Atomic uint64_t *ab_nets(struct ab_table_head *h, uint8_t kind)
 	return kind == AB_KIND_ALLOW ? h->allow_nets : h->nets;
 }
 
+static inline void ab_seq_begin(struct ab_line *l)
+{
+	uint32_t seq = atomic_load_explicit(&l->seq, memory_order_relaxed);
+
+	/* every store that follows is a release store, so none passes this one */
+	atomic_store_explicit(&l->seq, seq | 1, memory_order_relaxed);
+}
+
+static inline void ab_seq_end(struct ab_line *l)
+{
+	uint32_t seq = atomic_load_explicit(&l->seq, memory_order_relaxed);
+
+	atomic_store_explicit(&l->seq, (seq | 1) + 1, memory_order_release);
+}
+
+static inline void ab_line_set_tag(
+		struct ab_line *l, unsigned slot, uint16_t tag)
+{
+	unsigned shift = slot % 4 * 16;
+	uint64_t w = atomic_load_explicit(&l->tags[slot / 4], memory_order_relaxed);
+
+	w &= ~(UINT64_C(0xffff) << shift);
+	atomic_store_explicit(&l->tags[slot / 4], w | (uint64_t)tag << shift,
+			memory_order_release);
+}
+
+/* A free slot of a bucket; -1: none. */
+static inline int ab_bucket_free_slot(
+		const struct ab_table_head *h, uint32_t bucket)
+{
+	unsigned i;
+
+	for(i = 0; i < SLOTS; i++)
+		if(ab_line_tag(&h->lines[bucket], i) == 0)
+			return (int)i;
+	return -1;
+}
+
 /* A slot as the entry operations want it. Under the lock. */
 static inline struct ab_slot ab_slot_at(
 		const struct ab_table_head *h, uint32_t bucket, unsigned slot)
@@ -107,6 +145,16 @@ void ab_slot_free(const struct ab_table *t, uint32_t bucket, unsigned slot);
 /* Writes back until, state and the unsent mark. Under the lock. */
 void ab_slot_store(const struct ab_table *t, uint32_t bucket, unsigned slot,
 		const struct ab_slot *s);
+
+/*
+ * A slot for a new key, with the locks of both its buckets held: a free one; else
+ * one freed by moving its entry to that one's other bucket; else the one whose
+ * entry is worth the least, the longest idle among equals. Returns what would be
+ * lost with it (enum ab_worth), -1 when it is free.
+ */
+int ab_table_room(const struct ab_table *t, const struct ab_place *at,
+		const struct ab_settings *set, const struct ab_now *now,
+		uint32_t *bucket, int *slot);
 
 /* Says that a bucket has something to send. */
 void ab_dirty_set(struct ab_table_head *h, uint32_t bucket);

@@ -440,30 +440,36 @@ static void worth_grows_with_what_would_be_lost(void **state)
 {
 	struct one *o = *state;
 	struct ab_others others = {.wstart = BOX_CLUSTER_S, .count = {1, 0}};
-	enum ab_worth w[6];
+	enum ab_worth w[7];
+	int n;
 
 #define WORTH() ab_entry_worth(&o->s, &o->set, &o->now)
 	ab_entry_merge(&o->s, &o->set, &o->now, &others);
 	w[0] = WORTH();
+	o->e.flags = AB_UNSENT_COUNT;
+	w[1] = WORTH();
 	count(o, 0, 1);
 	o->e.flags = 0;
-	w[1] = WORTH();
+	w[2] = WORTH();
+	o->e.flags = AB_INFLIGHT_COUNT;
+	w[3] = WORTH();
 	apply(o, AB_STATE_BANNED, 1);
 	pass(o, 2000);
 	ab_entry_refresh(&o->s, &o->set, &o->now);
-	w[2] = WORTH();
-	count(o, 0, 1);
-	w[3] = WORTH();
-	apply(o, AB_STATE_UNBANNED, 0);
 	w[4] = WORTH();
-	apply(o, AB_STATE_BANNED, 0);
+	apply(o, AB_STATE_UNBANNED, 0);
 	w[5] = WORTH();
+	apply(o, AB_STATE_BANNED, 0);
+	w[6] = WORTH();
 	assert_int_equal(w[0], AB_WORTH_ONE_FAILURE);
-	assert_int_equal(w[1], AB_WORTH_FAILURES);
-	assert_int_equal(w[2], AB_WORTH_REMEMBERED);
+	assert_int_equal(w[1], AB_WORTH_ONE_UNSENT);
+	assert_int_equal(w[2], AB_WORTH_FAILURES);
 	assert_int_equal(w[3], AB_WORTH_UNSENT);
-	assert_int_equal(w[4], AB_WORTH_UNBANNED);
-	assert_int_equal(w[5], AB_WORTH_BANNED);
+	assert_int_equal(w[4], AB_WORTH_REMEMBERED);
+	assert_int_equal(w[5], AB_WORTH_UNBANNED);
+	assert_int_equal(w[6], AB_WORTH_BANNED);
+	for(n = 1; n < 7; n++)
+		assert_true(w[n - 1] < w[n]);
 	o->e.flags = 0;
 	pass(o, 600 + 2 * 600 + (uint32_t)o->set.memory);
 	assert_int_equal(WORTH(), AB_WORTH_NOTHING);

@@ -250,7 +250,8 @@ static void processes_killed_at_any_moment_leave_a_table_that_works(
 		if(pid == 0) {
 			b.table.owner = (uint32_t)getpid();
 			for(n = 0;; n++) {
-				key = key_v4(n % 5000);
+				/* others each time: nobody is to fail often enough */
+				key = key_v4(i * 5000 + n % 5000);
 				box_fail(&b, &key);
 			}
 		}
