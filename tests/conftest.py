@@ -21,7 +21,7 @@ def redis():
 
 @pytest.fixture
 def proxy():
-    """proxy(**settings of Proxy) starts one; stopped at the end, a slow stop fails the test."""
+    """proxy(**settings of Proxy) starts one; stopped at the end."""
     started = []
 
     def start(**settings):
@@ -32,7 +32,7 @@ def proxy():
     try:
         yield start
         for one in started:
-            one.stop()
+            one.end()
     finally:
         for one in started:
             one.close()

@@ -135,7 +135,7 @@ def with_settings(files):
     try:
         yield make
         for one in made:
-            one.stop()
+            one.end()
     finally:
         for one in made:
             one.close()

@@ -75,7 +75,7 @@ def _end(thing):
     """A proxy must stop in good order, and does so sooner than when it is killed."""
     try:
         if isinstance(thing, Proxy):
-            thing.stop()
+            thing.end()
     finally:
         thing.close()
 
