@@ -1,5 +1,4 @@
-/*
- * authban: unit tests of one entry: counts, states, versions, worth
+/* authban: unit tests of one entry: counts, states, versions, worth
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
