@@ -96,6 +96,8 @@ static void remove_slot(struct ab_slot *s, void *arg)
 	/* worth nothing from now on: the next sweep or the next key takes it */
 	s->state = AB_STATE_NONE;
 	s->until = 0;
+	s->e->version = 0;
+	s->e->epoch = 0;
 	s->e->repeats = 0;
 	s->e->flags = 0;
 	memset(s->e->own, 0, sizeof(s->e->own));

@@ -31,13 +31,26 @@ static void add(const struct ab_prefix *p, const char *origin)
 	struct ab_judge j = authban_judge(&set);
 	struct ab_key key = ab_key_allow(p);
 	struct ab_judgement out;
+	struct ab_view known;
 
+	/* what stands in the configuration counts again, whoever took it off before */
+	if(ab_table_get(j.table, &key, &set, &j.now, &known) == 1
+			&& known.state == AB_STATE_UNBANNED)
+		ab_table_remove(j.table, &key, &set, &j.now);
 	ab_judge_allow(&j, &key,
 			ab_names_intern(
 					ab_table_names(t), t->owner, origin, strlen(origin)),
 			(uint16_t)atomic_load(generation), &out);
 	if(!out.ok)
 		LM_ERR("the table has no room for an allow entry\n");
+}
+
+bool authban_allow_width_ok(const struct ab_prefix *p)
+{
+	bool v4 = p->len >= AB_V4_BITS && ab_addr_is_v4(&p->addr);
+
+	return p->len
+		   >= (v4 ? AB_V4_BITS + AB_WIDEST_ALLOW_V4 : AB_WIDEST_ALLOW_V6);
 }
 
 /* Every network of a text; NULL, or the first word that is none. */
@@ -48,7 +61,8 @@ static const char *add_words(char *text, const char *origin)
 
 	for(word = strtok_r(text, SEPARATORS, &save); word;
 			word = strtok_r(NULL, SEPARATORS, &save)) {
-		if(ab_prefix_parse(&p, word, strlen(word), NULL) < 0)
+		if(ab_prefix_parse(&p, word, strlen(word), NULL) < 0
+				|| !authban_allow_width_ok(&p))
 			return word;
 		add(&p, origin);
 	}

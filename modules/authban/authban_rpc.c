@@ -88,11 +88,12 @@ static void rpc_status(rpc_t *rpc, void *ctx)
 					   ab_table_clustered(j.table) ? "yes" : "no", "early",
 					   authban_early_active())
 					   < 0
-			|| rpc->struct_add(h, "ddddddddddd", "capacity",
+			|| rpc->struct_add(h, "dddddddddddd", "capacity",
 					   (int)stats.capacity, "entries", (int)stats.entries,
 					   "banned", k.banned, "dry_run", k.dry_run, "watched",
 					   k.watched, "unbanned", k.unbanned, "allowed", k.allowed,
-					   "evictions", (int)stats.evictions, "evicted_bans",
+					   "evictions", (int)stats.evictions, "refused",
+					   (int)stats.refused, "evicted_bans",
 					   (int)stats.evicted_bans, "lock_timeouts",
 					   (int)stats.lock_timeouts, "locks_stolen",
 					   (int)stats.locks_stolen)
@@ -195,21 +196,19 @@ static void rpc_get(rpc_t *rpc, void *ctx)
 {
 	struct ab_settings set;
 	struct ab_judge j = authban_judge(&set);
-	struct ab_prefix p, by;
+	struct authban_rpc_target at;
+	struct ab_prefix by;
 	struct ab_view v;
-	bool full;
-	str text;
 	void *h;
 	int rc;
 
-	if(authban_rpc_network(
-			   rpc, ctx, "which address? authban.get ip", &text, &p, &full)
-			< 0)
+	if(authban_rpc_network(rpc, ctx, "which address? authban.get ip", &at) < 0)
 		return;
-	if(authban_allowed(&p.addr, &by)) {
-		rc = rpc->add(ctx, "{", &h) < 0 ? -1 : add_allowed(rpc, h, &p, &by);
-	} else if(find_view(&j, &p, &v) != 1) {
-		rpc->fault(ctx, 404, "Nothing is known of %.*s", text.len, text.s);
+	if(authban_allowed(&at.addr, &by)) {
+		rc = rpc->add(ctx, "{", &h) < 0 ? -1 : add_allowed(rpc, h, &at.p, &by);
+	} else if(find_view(&j, &at.p, &v) != 1) {
+		rpc->fault(
+				ctx, 404, "Nothing is known of %.*s", at.text.len, at.text.s);
 		return;
 	} else {
 		rc = rpc->add(ctx, "{", &h) < 0

@@ -13,8 +13,6 @@
 static int scan_network(rpc_t *rpc, void *ctx, const char *usage, str *text,
 		struct ab_prefix *p)
 {
-	bool v4;
-
 	if(rpc->scan(ctx, ".S", text) < 1 || text->len <= 0) {
 		rpc->fault(ctx, 400, "%s", usage);
 		return -1;
@@ -25,8 +23,7 @@ static int scan_network(rpc_t *rpc, void *ctx, const char *usage, str *text,
 				text->len < 64 ? text->len : 64, text->s);
 		return -1;
 	}
-	v4 = ab_addr_is_v4(&p->addr) && p->len >= AB_V4_BITS;
-	if(p->len < (v4 ? AB_V4_BITS + AB_WIDEST_ALLOW_V4 : AB_WIDEST_ALLOW_V6)) {
+	if(!authban_allow_width_ok(p)) {
 		rpc->fault(ctx, 400,
 				"an allow entry is at the widest a /%d of IPv4 or a /%d of "
 				"IPv6",
@@ -64,6 +61,15 @@ static void finish(rpc_t *rpc, void *ctx, const struct ab_judge *j,
 		authban_rpc_failed(rpc, ctx);
 }
 
+/* In force, and not by an operator. */
+static bool is_configured(const struct ab_judge *j, const struct ab_key *key)
+{
+	struct ab_view v;
+
+	return ab_table_get(j->table, key, j->set, &j->now, &v) == 1
+		   && v.state == AB_STATE_BANNED && authban_allow_is_configured(&v);
+}
+
 void authban_rpc_allow_add(rpc_t *rpc, void *ctx)
 {
 	struct ab_settings set;
@@ -77,6 +83,11 @@ void authban_rpc_allow_add(rpc_t *rpc, void *ctx)
 			< 0)
 		return;
 	key = ab_key_allow(&p);
+	if(is_configured(&j, &key)) {
+		rpc->fault(ctx, 409, "%.*s stands in the configuration of this proxy",
+				text.len, text.s);
+		return;
+	}
 	ab_judge_allow(&j, &key, AB_REASON_OPERATOR, 0, &out);
 	finish(rpc, ctx, &j, &out);
 }

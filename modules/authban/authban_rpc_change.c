@@ -9,23 +9,26 @@
 #include "authban_shared.h"
 
 /* What an operator may not ban. 0, or -1 with a fault set. */
-static int refuse(rpc_t *rpc, void *ctx, const struct ab_prefix *p, bool full)
+static int refuse(rpc_t *rpc, void *ctx, const struct authban_rpc_target *at)
 {
-	bool v4 = ab_addr_is_v4(&p->addr) && p->len >= AB_V4_BITS;
-	const char *own = authban_own_socket(p);
+	bool v4 = ab_addr_is_v4(&at->addr) && at->p.len >= AB_V4_BITS;
+	const char *own = authban_own_socket(&at->p);
 	char net[AB_PREFIX_TEXT];
 	struct ab_prefix by;
 
-	if(!full && p->len < (v4 ? AB_V4_BITS + 16 : 32)) {
+	if(!at->full
+			&& at->p.len < (v4 ? AB_V4_BITS + AB_WIDEST_BAN_V4
+							   : AB_WIDEST_BAN_V6)) {
 		rpc->fault(ctx, 400,
-				"a ban is at the widest a /16 of IPv4 or a /32 of IPv6");
+				"a ban is at the widest a /%d of IPv4 or a /%d of IPv6",
+				AB_WIDEST_BAN_V4, AB_WIDEST_BAN_V6);
 		return -1;
 	}
 	if(own) {
 		rpc->fault(ctx, 409, "that is our own address (%s)", own);
 		return -1;
 	}
-	if(authban_allowed(&p->addr, &by)) {
+	if(authban_allowed(&at->addr, &by)) {
 		rpc->fault(ctx, 409, "that is allowed by %s; authban.allow_del first",
 				ab_prefix_print(&by, net));
 		return -1;
@@ -33,42 +36,48 @@ static int refuse(rpc_t *rpc, void *ctx, const struct ab_prefix *p, bool full)
 	return 0;
 }
 
-void authban_rpc_ban(rpc_t *rpc, void *ctx)
+/* The optional parameters [seconds] [reason], one after the other: what is not
+ * there must not be looked at, and a number that is read as text lives in one
+ * buffer. *reason is a number of ab_names. 0, or -1 with a fault set. */
+static int scan_ban(rpc_t *rpc, void *ctx, int *seconds, uint16_t *reason)
 {
 	int max = ab_setting_find("ban_time_max")->max;
+	const struct ab_table *t = authban_table();
+	str text = STR_NULL;
+
+	*reason = AB_REASON_OPERATOR;
+	if(rpc->scan(ctx, "*.S", &text) <= 0)
+		return 0;
+	*seconds = authban_rpc_number(&text);
+	if(*seconds < 1 || *seconds > max) {
+		rpc->fault(ctx, 400, "seconds is a number from 1 to %d", max);
+		return -1;
+	}
+	if(rpc->scan(ctx, "*.S", &text) > 0 && text.len > 0)
+		*reason = ab_names_intern(
+				ab_table_names(t), t->owner, text.s, (size_t)text.len);
+	return 0;
+}
+
+void authban_rpc_ban(rpc_t *rpc, void *ctx)
+{
 	struct ab_settings set;
 	struct ab_judge j = authban_judge(&set);
+	struct authban_rpc_target at;
 	struct ab_judgement out;
-	struct ab_prefix p;
 	struct ab_key key;
 	int seconds = set.ban_time;
-	/* one after the other: what is not there must not be looked at, and a
-	 * number that is read as text lives in one buffer */
-	str text = STR_NULL, number = STR_NULL, reason = STR_NULL;
-	uint16_t why = 0;
-	bool full;
+	uint16_t reason;
 	void *h;
 
-	if(rpc->scan(ctx, ".S", &text) < 1 || text.len <= 0) {
-		rpc->fault(ctx, 400, "which? authban.ban ip|cidr [seconds] [reason]");
+	if(authban_rpc_network(rpc, ctx,
+			   "which? authban.ban ip|cidr [seconds] [reason]",
+			   &at) < 0
+			|| scan_ban(rpc, ctx, &seconds, &reason) < 0
+			|| refuse(rpc, ctx, &at) < 0)
 		return;
-	}
-	if(authban_rpc_source(rpc, ctx, &text, &p, &full) < 0)
-		return;
-	if(rpc->scan(ctx, "*.S", &number) > 0)
-		seconds = authban_rpc_number(&number);
-	if(seconds < 1 || seconds > max) {
-		rpc->fault(ctx, 400, "seconds is a number from 1 to %d", max);
-		return;
-	}
-	if(refuse(rpc, ctx, &p, full) < 0)
-		return;
-	if(number.s && rpc->scan(ctx, "*.S", &reason) > 0)
-		why = ab_names_intern(ab_table_names(j.table), j.table->owner, reason.s,
-				(size_t)reason.len);
-	key = ab_key_source(&p);
-	ab_judge_ban(
-			&j, &key, (uint32_t)seconds, why ? why : AB_REASON_OPERATOR, &out);
+	key = ab_key_source(&at.p);
+	ab_judge_ban(&j, &key, (uint32_t)seconds, reason, &out);
 	authban_news(&out);
 	authban_wake();
 	if(!out.ok)
@@ -91,7 +100,8 @@ static int unban_inside(const struct ab_judge *j, const struct ab_prefix *p)
 				   j->table, &at, j->set, &j->now, row, AUTHBAN_RPC_ROWS))
 			> 0) {
 		for(i = 0; i < n; i++) {
-			if(row[i].key.plen < p->len || row[i].state == AB_STATE_UNBANNED
+			if(row[i].key.kind != AB_KIND_SOURCE || row[i].key.plen < p->len
+					|| row[i].state == AB_STATE_UNBANNED
 					|| !ab_prefix_contains(p, &row[i].key.addr))
 				continue;
 			ab_judge_unban(j, &row[i].key, AB_REASON_OPERATOR, &out);
@@ -102,43 +112,48 @@ static int unban_inside(const struct ab_judge *j, const struct ab_prefix *p)
 	return lifted;
 }
 
+/* Lifts what a target names. Returns how many, -1 with a fault set. */
+static int unban(rpc_t *rpc, void *ctx, const struct ab_judge *j,
+		const struct authban_rpc_target *at)
+{
+	struct ab_hit hit =
+			ab_table_check(j->table, &at->addr, &at->p, j->now.mono);
+	struct ab_key key = ab_key_source(&at->p);
+	struct ab_judgement out;
+	char net[AB_PREFIX_TEXT];
+
+	if(hit.state != AB_STATE_NONE && hit.net.len < at->p.len) {
+		rpc->fault(ctx, 409, "%.*s lies in the banned network %s: unban that",
+				at->text.len, at->text.s, ab_prefix_print(&hit.net, net));
+		return -1;
+	}
+	if(!at->full)
+		return unban_inside(j, &at->p);
+	ab_judge_unban(j, &key, AB_REASON_OPERATOR, &out);
+	authban_news(&out);
+	return out.ok;
+}
+
 void authban_rpc_unban(rpc_t *rpc, void *ctx)
 {
 	struct ab_settings set;
 	struct ab_judge j = authban_judge(&set);
+	struct authban_rpc_target at;
 	char net[AB_PREFIX_TEXT];
-	struct ab_judgement out = {0};
-	struct ab_prefix p;
-	struct ab_hit hit;
-	struct ab_key key;
 	int lifted;
-	bool full;
-	str text;
 	void *h;
 
-	if(authban_rpc_network(
-			   rpc, ctx, "which? authban.unban ip|cidr", &text, &p, &full)
-			< 0)
+	if(authban_rpc_network(rpc, ctx, "which? authban.unban ip|cidr", &at) < 0)
 		return;
-	hit = ab_table_check(j.table, &p.addr, &p, j.now.mono);
-	if(hit.state != AB_STATE_NONE && hit.net.len < p.len) {
-		rpc->fault(ctx, 409, "%.*s lies in the banned network %s: unban that",
-				text.len, text.s, ab_prefix_print(&hit.net, net));
-		return;
-	}
-	key = ab_key_source(&p);
-	if(full) {
-		ab_judge_unban(&j, &key, AB_REASON_OPERATOR, &out);
-		authban_news(&out);
-		lifted = out.ok;
-	} else {
-		lifted = unban_inside(&j, &p);
-	}
+	lifted = unban(rpc, ctx, &j, &at);
 	authban_wake();
+	if(lifted < 0)
+		return;
 	if(lifted == 0)
-		rpc->fault(ctx, 404, "Nothing is known of %.*s", text.len, text.s);
+		rpc->fault(
+				ctx, 404, "Nothing is known of %.*s", at.text.len, at.text.s);
 	else if(rpc->add(ctx, "{", &h) < 0
-			|| rpc->struct_add(h, "sd", "source", ab_prefix_print(&p, net),
+			|| rpc->struct_add(h, "sd", "source", ab_prefix_print(&at.p, net),
 					   "unbanned", lifted)
 					   < 0)
 		authban_rpc_failed(rpc, ctx);

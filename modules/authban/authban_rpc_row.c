@@ -53,38 +53,40 @@ void authban_rpc_failed(rpc_t *rpc, void *ctx)
 	rpc->fault(ctx, 500, "Internal error building the answer");
 }
 
-int authban_rpc_source(
-		rpc_t *rpc, void *ctx, const str *text, struct ab_prefix *p, bool *full)
+int authban_rpc_source(rpc_t *rpc, void *ctx, struct authban_rpc_target *out)
 {
 	struct ab_prefix source;
 
-	if(ab_prefix_parse(p, text->s, (size_t)text->len, full) < 0) {
+	if(ab_prefix_parse(&out->p, out->text.s, (size_t)out->text.len, &out->full)
+			< 0) {
 		rpc->fault(ctx, 400,
-				"%.*s is not an IP address or a network such as 192.0.2.0/24",
-				text->len < 64 ? text->len : 64, text->s);
+				"%.*s is not an IP address or a network such as 192.0.2.0/24"
+				" (no bits behind its length)",
+				out->text.len < 64 ? out->text.len : 64, out->text.s);
 		return -1;
 	}
-	source = authban_source(&p->addr);
-	if(*full)
-		*p = source;
-	if(p->len > source.len) {
+	out->addr = out->p.addr;
+	source = authban_source(&out->addr);
+	if(out->full)
+		out->p = source;
+	if(out->p.len > source.len) {
 		rpc->fault(ctx, 400,
 				"sources are counted by networks of %d bits (ipv6_prefix);"
 				" %d bits are too many",
-				(int)source.len, (int)p->len);
+				(int)source.len, (int)out->p.len);
 		return -1;
 	}
 	return 0;
 }
 
-int authban_rpc_network(rpc_t *rpc, void *ctx, const char *usage, str *text,
-		struct ab_prefix *p, bool *full)
+int authban_rpc_network(rpc_t *rpc, void *ctx, const char *usage,
+		struct authban_rpc_target *out)
 {
-	if(rpc->scan(ctx, ".S", text) < 1 || text->len <= 0) {
+	if(rpc->scan(ctx, ".S", &out->text) < 1 || out->text.len <= 0) {
 		rpc->fault(ctx, 400, "%s", usage);
 		return -1;
 	}
-	return authban_rpc_source(rpc, ctx, text, p, full);
+	return authban_rpc_source(rpc, ctx, out);
 }
 
 const char *authban_rpc_when(uint32_t ago, char out[static 24])

@@ -13,18 +13,23 @@
 
 #define AUTHBAN_RPC_ROWS 64 /* copied out of the table at once */
 
-/*
- * An address or network from a command, as it stands in the table: an address
- * becomes the source it is counted under (then *full is true). 0, or -1 with a
- * fault set.
- */
-int authban_rpc_source(rpc_t *rpc, void *ctx, const str *text,
-		struct ab_prefix *p, bool *full);
+/* An address or network that a command is about. */
+struct authban_rpc_target
+{
+	str text;			 /* as written */
+	struct ab_addr addr; /* the very address, or the network's first */
+	struct ab_prefix p;	 /* as it stands in the table: of an address the source
+							that it is counted under */
+	bool full;			 /* an address */
+};
+
+/* Reads out->text. 0, or -1 with a fault set. */
+int authban_rpc_source(rpc_t *rpc, void *ctx, struct authban_rpc_target *out);
 
 /* The only parameter of a command, an address or network, as written. `usage`
  * is the fault's sentence when there is none. 0, or -1 with a fault set. */
-int authban_rpc_network(rpc_t *rpc, void *ctx, const char *usage, str *text,
-		struct ab_prefix *p, bool *full);
+int authban_rpc_network(rpc_t *rpc, void *ctx, const char *usage,
+		struct authban_rpc_target *out);
 
 /* A decimal number and nothing else; -1 for any other text. Commands read numbers
  * as text: JSON-RPC would take a word for 0. */

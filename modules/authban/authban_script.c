@@ -220,9 +220,10 @@ static int judge_result(sip_msg_t *msg, int rc, str *name)
 		counter_inc(authban_counters.retransmissions);
 		return DENY;
 	}
-	req->banned_now = count_failure(
-			&addr, name && name->len > 0 ? name : &ev.user, 1, req->proof);
-	return req->banned_now ? DENY_BANNED : DENY;
+	return count_failure(&addr, name && name->len > 0 ? name : &ev.user, 1,
+				   req->proof)
+				   ? DENY_BANNED
+				   : DENY;
 }
 
 static int ki_result(sip_msg_t *msg, int rc)

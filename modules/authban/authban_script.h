@@ -23,7 +23,6 @@ struct authban_request
 	int pid;
 	enum ab_class class;
 	enum ab_proof proof;
-	int banned_now; /* this very request made the ban */
 };
 
 /* The notes on a message; empty ones when it is another than before. */

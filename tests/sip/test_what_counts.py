@@ -55,7 +55,8 @@ def test_each_users_guesses_count(lan, proxy5, kind):
     statuses = [guesser.guess("wrong-%d" % n, user=name % n if "%" in name else name) for n in range(THRESHOLD)]
     row = figure("names %s" % kind, guesser, proxy5, statuses)
     assert statuses == UNTIL_BANNED
-    assert row["users"] == (1 if kind == "known" else THRESHOLD)
+    # an estimate out of 32 bits: of five users two or three may share one
+    assert row["users"] == 1 if kind == "known" else THRESHOLD - 2 <= row["users"] <= THRESHOLD
 
 
 def without_random_parts(response, user):
