@@ -155,27 +155,18 @@ static enum ab_proof proof_of(const struct authban_evidence *ev, int rc)
 				   : ev->proof;
 }
 
+/* The counter of a class; many classes have none. */
 static void count_class(enum ab_class class)
 {
-	switch(class) {
-		case AB_CLASS_SUCCESS:
-			counter_inc(authban_counters.successes);
-			break;
-		case AB_CLASS_MALFORMED:
-			counter_inc(authban_counters.malformed);
-			break;
-		case AB_CLASS_UNPROVEN:
-			counter_inc(authban_counters.unproven);
-			break;
-		case AB_CLASS_BACKEND_ERROR:
-			counter_inc(authban_counters.backend_errors);
-			break;
-		case AB_CLASS_MISMATCH:
-			counter_inc(authban_counters.mismatches);
-			break;
-		default:
-			break;
-	}
+	static const counter_handle_t *const counters[AB_CLASS_COUNT] = {
+			[AB_CLASS_SUCCESS] = &authban_counters.successes,
+			[AB_CLASS_MALFORMED] = &authban_counters.malformed,
+			[AB_CLASS_UNPROVEN] = &authban_counters.unproven,
+			[AB_CLASS_BACKEND_ERROR] = &authban_counters.backend_errors,
+			[AB_CLASS_MISMATCH] = &authban_counters.mismatches};
+
+	if(counters[class])
+		counter_inc(*counters[class]);
 }
 
 /* Counts one failure of a source; whether that has just banned it. */
