@@ -23,6 +23,16 @@ const char *ab_proof_name(enum ab_proof proof)
 	return (size_t)proof < AB_PROOF_MAX ? names[proof] : "none";
 }
 
+bool ab_key_width_ok(const struct ab_key *key)
+{
+	bool v4 = key->plen >= AB_V4_BITS && ab_addr_is_v4(&key->addr);
+
+	if(key->kind == AB_KIND_ALLOW)
+		return key->plen
+			   >= (v4 ? AB_V4_BITS + AB_WIDEST_ALLOW_V4 : AB_WIDEST_ALLOW_V6);
+	return key->plen >= (v4 ? AB_V4_BITS + AB_WIDEST_BAN_V4 : AB_WIDEST_BAN_V6);
+}
+
 static void addr_words(const struct ab_addr *a, uint64_t words[2])
 {
 	memcpy(words, a->b, sizeof(a->b));

@@ -44,6 +44,10 @@ struct ab_key
 	uint8_t plen; /* over 128 bits */
 };
 
+/* Whether a network is narrow enough to be banned, or allowed, at all
+ * (AB_WIDEST_*): by an operator, a file or a record of another proxy. */
+bool ab_key_width_ok(const struct ab_key *key);
+
 /* The moment of an operation: two clocks, never mixed. */
 struct ab_now
 {

@@ -58,15 +58,25 @@ static void report(struct task *t, struct ab_slot *s)
 	t->after = *s;
 }
 
+/* What every change made on this proxy says of itself. */
+static struct ab_change own_change(
+		const struct ab_judge *j, enum ab_state state, enum ab_proof proof)
+{
+	struct ab_change c = {.state = (uint8_t)state,
+			.proof = (uint8_t)proof,
+			.origin = j->origin,
+			.node = j->node,
+			.local = true};
+
+	return c;
+}
+
 /* Asks the policy; a source that is banned already is not judged again. */
 static void decide(struct task *t, struct ab_slot *s, enum ab_proof proof)
 {
 	struct ab_counts counts;
 	struct ab_decision d;
-	struct ab_change c = {.proof = (uint8_t)proof,
-			.origin = t->j->origin,
-			.node = t->j->node,
-			.local = true};
+	struct ab_change c;
 
 	if(s->state == AB_STATE_BANNED
 			|| (s->state == AB_STATE_DRY_RUN
@@ -76,7 +86,9 @@ static void decide(struct task *t, struct ab_slot *s, enum ab_proof proof)
 	d = ab_policy_decide(t->j->set, &counts);
 	if(d.verdict == AB_VERDICT_PASS)
 		return;
-	c.state = d.verdict == AB_VERDICT_BAN ? AB_STATE_BANNED : AB_STATE_DRY_RUN;
+	c = own_change(t->j,
+			d.verdict == AB_VERDICT_BAN ? AB_STATE_BANNED : AB_STATE_DRY_RUN,
+			proof);
 	c.reason = (uint16_t)d.reason;
 	c.seconds = d.seconds;
 	c.repeats = (uint8_t)(counts.repeats + 1);
@@ -152,48 +164,37 @@ void ab_judge_others(const struct ab_judge *j, const struct ab_key *key,
 void ab_judge_ban(const struct ab_judge *j, const struct ab_key *key,
 		uint32_t seconds, uint16_t reason, struct ab_judgement *out)
 {
-	struct ab_change c = {.state = AB_STATE_BANNED,
-			.proof = AB_PROOF_OPERATOR,
-			.reason = reason,
-			.origin = j->origin,
-			.node = j->node,
-			.seconds = seconds,
-			.repeats = 1,
-			.local = true};
+	struct ab_change c = own_change(j, AB_STATE_BANNED, AB_PROOF_OPERATOR);
 	struct task t = {.j = j, .out = out, .change = &c};
 
+	c.reason = reason;
+	c.seconds = seconds;
+	c.repeats = 1;
 	run(key, AB_FIND_OR_TAKE, change, &t);
 }
 
 void ab_judge_allow(const struct ab_judge *j, const struct ab_key *key,
 		uint16_t reason, uint16_t generation, struct ab_judgement *out)
 {
-	struct ab_change c = {.state = AB_STATE_BANNED,
-			.proof = AB_PROOF_OPERATOR,
-			.reason = reason,
-			.origin = j->origin,
-			.node = j->node,
-			.seconds = AB_FOR_EVER,
-			.version = generation,
-			.local = generation == 0};
+	struct ab_change c = own_change(j, AB_STATE_BANNED, AB_PROOF_OPERATOR);
 	struct task t = {.j = j, .out = out, .change = &c};
 
+	c.reason = reason;
+	c.seconds = AB_FOR_EVER;
+	c.version = generation;
+	c.local = generation == 0;
 	run(key, AB_FIND_OR_TAKE, change, &t);
 }
 
 void ab_judge_unban(const struct ab_judge *j, const struct ab_key *key,
 		uint16_t reason, struct ab_judgement *out)
 {
-	struct ab_change c = {.state = AB_STATE_UNBANNED,
-			.proof = AB_PROOF_OPERATOR,
-			.reason = reason,
-			.origin = j->origin,
-			.node = j->node,
-			.seconds = key->kind == AB_KIND_ALLOW ? DISALLOW_SECONDS
-												  : ab_unban_seconds(j->set),
-			.local = true};
+	struct ab_change c = own_change(j, AB_STATE_UNBANNED, AB_PROOF_OPERATOR);
 	struct task t = {.j = j, .out = out, .change = &c};
 
+	c.reason = reason;
+	c.seconds = key->kind == AB_KIND_ALLOW ? DISALLOW_SECONDS
+										   : ab_unban_seconds(j->set);
 	run(key, AB_FIND, change, &t);
 }
 

@@ -277,23 +277,15 @@ static bool get_text(
 	return true;
 }
 
-/* No record bans half of the internet, whoever wrote it: what operators may. */
-static uint8_t widest(const struct ab_key *key)
-{
-	bool v4 = key->plen >= AB_V4_BITS && ab_addr_is_v4(&key->addr);
-
-	if(key->kind == AB_KIND_ALLOW)
-		return v4 ? AB_V4_BITS + AB_WIDEST_ALLOW_V4 : AB_WIDEST_ALLOW_V6;
-	return v4 ? AB_V4_BITS + AB_WIDEST_BAN_V4 : AB_WIDEST_BAN_V6;
-}
-
 static bool state_in_range(const struct ab_wire_state *s)
 {
 	struct ab_prefix p;
 
 	if(s->key.kind == AB_KIND_FREE || s->key.kind >= AB_KIND_MAX
-			|| s->key.user != 0 || s->key.plen > 128
-			|| s->key.plen < widest(&s->key))
+			|| s->key.user != 0
+			|| s->key.plen > 128
+			/* no record bans half of the internet, whoever wrote it */
+			|| !ab_key_width_ok(&s->key))
 		return false;
 	p = ab_prefix_make(&s->key.addr, s->key.plen);
 	return ab_addr_equal(&p.addr, &s->key.addr)

@@ -24,20 +24,19 @@ static const char from_parameter[] = "allow", from_file[] = "allow_file",
 static bool local_allowed;
 static _Atomic uint32_t *generation; /* shared; grows with each reload */
 
-static void add(const struct ab_prefix *p, const char *origin)
+static void add(const struct ab_key *key, const char *origin)
 {
 	const struct ab_table *t = authban_table();
 	struct ab_settings set;
 	struct ab_judge j = authban_judge(&set);
-	struct ab_key key = ab_key_allow(p);
 	struct ab_judgement out;
 	struct ab_view known;
 
 	/* what stands in the configuration counts again, whoever took it off before */
-	if(ab_table_get(j.table, &key, &set, &j.now, &known) == 1
+	if(ab_table_get(j.table, key, &set, &j.now, &known) == 1
 			&& known.state == AB_STATE_UNBANNED)
-		ab_table_remove(j.table, &key, &set, &j.now);
-	ab_judge_allow(&j, &key,
+		ab_table_remove(j.table, key, &set, &j.now);
+	ab_judge_allow(&j, key,
 			ab_names_intern(
 					ab_table_names(t), t->owner, origin, strlen(origin)),
 			(uint16_t)atomic_load(generation), &out);
@@ -45,26 +44,21 @@ static void add(const struct ab_prefix *p, const char *origin)
 		LM_ERR("the table has no room for an allow entry\n");
 }
 
-bool authban_allow_width_ok(const struct ab_prefix *p)
-{
-	bool v4 = p->len >= AB_V4_BITS && ab_addr_is_v4(&p->addr);
-
-	return p->len
-		   >= (v4 ? AB_V4_BITS + AB_WIDEST_ALLOW_V4 : AB_WIDEST_ALLOW_V6);
-}
-
 /* Every network of a text; NULL, or the first word that is none. */
 static const char *add_words(char *text, const char *origin)
 {
 	struct ab_prefix p;
+	struct ab_key key;
 	char *save = NULL, *word;
 
 	for(word = strtok_r(text, SEPARATORS, &save); word;
 			word = strtok_r(NULL, SEPARATORS, &save)) {
-		if(ab_prefix_parse(&p, word, strlen(word), NULL) < 0
-				|| !authban_allow_width_ok(&p))
+		if(ab_prefix_parse(&p, word, strlen(word), NULL) < 0)
 			return word;
-		add(&p, origin);
+		key = ab_key_allow(&p);
+		if(!ab_key_width_ok(&key))
+			return word;
+		add(&key, origin);
 	}
 	return NULL;
 }
@@ -173,9 +167,10 @@ static bool is_within(const struct ab_addr *a, const void *arg)
 static bool add_socket(const struct ab_addr *a, const void *arg)
 {
 	struct ab_prefix p = ab_prefix_make(a, 128);
+	struct ab_key key = ab_key_allow(&p);
 
 	(void)arg;
-	add(&p, from_socket);
+	add(&key, from_socket);
 	return false; /* on to the next */
 }
 

@@ -32,9 +32,6 @@ int authban_allow_reload(void);
 /* Whether an address is on the list; *net (may be NULL) says by what. */
 bool authban_allowed(const struct ab_addr *addr, struct ab_prefix *net);
 
-/* A wider entry would switch authban off: /8 of IPv4, /16 of IPv6 at the widest. */
-bool authban_allow_width_ok(const struct ab_prefix *p);
-
 /* One of our own listen sockets within a network, as text; NULL: none. */
 const char *authban_own_socket(const struct ab_prefix *p);
 

@@ -113,11 +113,6 @@ int authban_auth_init(void)
 	return 0;
 }
 
-int authban_auth_bound(void)
-{
-	return bound;
-}
-
 /* --- evidence --- */
 
 static int is_stream(const sip_msg_t *msg)

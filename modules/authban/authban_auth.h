@@ -32,9 +32,6 @@ void authban_auth_settings(struct authban_auth_settings *out);
 /* Binds auth and sl when they are loaded. 0, or -1 (logged). From mod_init. */
 int authban_auth_init(void);
 
-/* Whether authban_challenge() can work. */
-int authban_auth_bound(void);
-
 /* What a request brings to be judged by. */
 struct authban_evidence
 {

@@ -190,20 +190,14 @@ static int read_bucket(
 		struct authban_store *s, unsigned bucket, int64_t deadline)
 {
 	authban_reply_t *reply = NULL;
-	int rc = 0;
+	int rc;
 
 	if(authban_redis_reply(&s->cmd, deadline, &reply) < 0)
 		return authban_store_fail(s, &s->cmd);
-	if(authban_reply_type(reply) == AUTHBAN_REPLY_ERROR) {
-		size_t len;
-
-		if(strncmp(authban_reply_text(reply, &len), "WRONGTYPE", 9) == 0)
-			s->sync->stats.dropped[AB_WIRE_RANGE]++;
-		else
-			rc = authban_store_fail_reply(s, "HGETALL", reply);
-	} else {
+	if(authban_reply_type(reply) == AUTHBAN_REPLY_ERROR)
+		rc = authban_store_pass_over(s, "HGETALL", reply);
+	else
 		rc = apply_bucket(s, bucket, reply);
-	}
 	authban_reply_free(reply);
 	return rc;
 }

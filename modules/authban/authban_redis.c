@@ -282,12 +282,6 @@ const char *authban_reply_text(const authban_reply_t *reply, size_t *len)
 	return reply->str;
 }
 
-long long authban_reply_number(const authban_reply_t *reply)
-{
-	return authban_reply_type(reply) == AUTHBAN_REPLY_NUMBER ? reply->integer
-															 : 0;
-}
-
 size_t authban_reply_size(const authban_reply_t *reply)
 {
 	return authban_reply_type(reply) == AUTHBAN_REPLY_LIST ? reply->elements

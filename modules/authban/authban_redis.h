@@ -73,7 +73,6 @@ int authban_redis_flush(struct authban_redis *r, int64_t deadline);
 enum authban_reply_type authban_reply_type(const authban_reply_t *reply);
 /* Of a text or an error; never NULL. */
 const char *authban_reply_text(const authban_reply_t *reply, size_t *len);
-long long authban_reply_number(const authban_reply_t *reply);
 size_t authban_reply_size(const authban_reply_t *reply);
 const authban_reply_t *authban_reply_at(const authban_reply_t *reply, size_t i);
 void authban_reply_free(authban_reply_t *reply);

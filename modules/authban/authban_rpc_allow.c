@@ -8,29 +8,30 @@
 #include "authban_rpc_row.h"
 #include "authban_shared.h"
 
-/* The network of a command as written: an address is itself, not its source's
- * network. 0, or -1 with a fault set. */
-static int scan_network(rpc_t *rpc, void *ctx, const char *usage, str *text,
-		struct ab_prefix *p)
+/* The allow entry that a command names, its network as written: an address is
+ * itself, not its source's network. 0, or -1 with a fault set. */
+static int scan_key(
+		rpc_t *rpc, void *ctx, const char *usage, str *text, struct ab_key *key)
 {
+	struct ab_prefix p;
+
 	if(rpc->scan(ctx, ".S", text) < 1 || text->len <= 0) {
 		rpc->fault(ctx, 400, "%s", usage);
 		return -1;
 	}
-	if(ab_prefix_parse(p, text->s, (size_t)text->len, NULL) < 0) {
+	if(ab_prefix_parse(&p, text->s, (size_t)text->len, NULL) < 0) {
 		rpc->fault(ctx, 400,
 				"%.*s is not an IP address or a network such as 192.0.2.0/24",
 				text->len < 64 ? text->len : 64, text->s);
 		return -1;
 	}
-	if(!authban_allow_width_ok(p)) {
-		rpc->fault(ctx, 400,
-				"an allow entry is at the widest a /%d of IPv4 or a /%d of "
-				"IPv6",
-				AB_WIDEST_ALLOW_V4, AB_WIDEST_ALLOW_V6);
-		return -1;
-	}
-	return 0;
+	*key = ab_key_allow(&p);
+	if(ab_key_width_ok(key))
+		return 0;
+	rpc->fault(ctx, 400,
+			"an allow entry is at the widest a /%d of IPv4 or a /%d of IPv6",
+			AB_WIDEST_ALLOW_V4, AB_WIDEST_ALLOW_V6);
+	return -1;
 }
 
 static int add_entry(rpc_t *rpc, void *ctx, const struct ab_judge *j,
@@ -61,13 +62,17 @@ static void finish(rpc_t *rpc, void *ctx, const struct ab_judge *j,
 		authban_rpc_failed(rpc, ctx);
 }
 
-/* In force, and not by an operator. */
-static bool is_configured(const struct ab_judge *j, const struct ab_key *key)
+/* Whether an entry is in force; *configured: by this proxy's configuration. */
+static bool in_force(
+		const struct ab_judge *j, const struct ab_key *key, bool *configured)
 {
 	struct ab_view v;
 
-	return ab_table_get(j->table, key, j->set, &j->now, &v) == 1
-		   && v.state == AB_STATE_BANNED && authban_allow_is_configured(&v);
+	if(ab_table_get(j->table, key, j->set, &j->now, &v) != 1
+			|| v.state != AB_STATE_BANNED)
+		return false;
+	*configured = authban_allow_is_configured(&v);
+	return true;
 }
 
 void authban_rpc_allow_add(rpc_t *rpc, void *ctx)
@@ -75,15 +80,13 @@ void authban_rpc_allow_add(rpc_t *rpc, void *ctx)
 	struct ab_settings set;
 	struct ab_judge j = authban_judge(&set);
 	struct ab_judgement out;
-	struct ab_prefix p;
 	struct ab_key key;
+	bool configured;
 	str text;
 
-	if(scan_network(rpc, ctx, "which? authban.allow_add ip|cidr", &text, &p)
-			< 0)
+	if(scan_key(rpc, ctx, "which? authban.allow_add ip|cidr", &text, &key) < 0)
 		return;
-	key = ab_key_allow(&p);
-	if(is_configured(&j, &key)) {
+	if(in_force(&j, &key, &configured) && configured) {
 		rpc->fault(ctx, 409, "%.*s stands in the configuration of this proxy",
 				text.len, text.s);
 		return;
@@ -97,21 +100,17 @@ void authban_rpc_allow_del(rpc_t *rpc, void *ctx)
 	struct ab_settings set;
 	struct ab_judge j = authban_judge(&set);
 	struct ab_judgement out;
-	struct ab_prefix p;
 	struct ab_key key;
-	struct ab_view v;
+	bool configured;
 	str text;
 
-	if(scan_network(rpc, ctx, "which? authban.allow_del ip|cidr", &text, &p)
-			< 0)
+	if(scan_key(rpc, ctx, "which? authban.allow_del ip|cidr", &text, &key) < 0)
 		return;
-	key = ab_key_allow(&p);
-	if(ab_table_get(j.table, &key, &set, &j.now, &v) != 1
-			|| v.state != AB_STATE_BANNED) {
+	if(!in_force(&j, &key, &configured)) {
 		rpc->fault(ctx, 404, "%.*s is not on the allow-list", text.len, text.s);
 		return;
 	}
-	if(authban_allow_is_configured(&v)) {
+	if(configured) {
 		rpc->fault(ctx, 409,
 				"%.*s stands in the configuration of this proxy: change it "
 				"there",

@@ -11,14 +11,12 @@
 /* What an operator may not ban. 0, or -1 with a fault set. */
 static int refuse(rpc_t *rpc, void *ctx, const struct authban_rpc_target *at)
 {
-	bool v4 = ab_addr_is_v4(&at->addr) && at->p.len >= AB_V4_BITS;
+	struct ab_key key = ab_key_source(&at->p);
 	const char *own = authban_own_socket(&at->p);
 	char net[AB_PREFIX_TEXT];
 	struct ab_prefix by;
 
-	if(!at->full
-			&& at->p.len < (v4 ? AB_V4_BITS + AB_WIDEST_BAN_V4
-							   : AB_WIDEST_BAN_V6)) {
+	if(!at->full && !ab_key_width_ok(&key)) {
 		rpc->fault(ctx, 400,
 				"a ban is at the widest a /%d of IPv4 or a /%d of IPv6",
 				AB_WIDEST_BAN_V4, AB_WIDEST_BAN_V6);

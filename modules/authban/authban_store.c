@@ -120,9 +120,7 @@ static int append_batch(struct authban_store *s,
 	return 0;
 }
 
-/* A key of a wrong type is nobody's record: it is counted and passed over, so that
- * it does not hold up the others. Any other error: -1. */
-static int pass_over(
+int authban_store_pass_over(
 		struct authban_store *s, const char *what, const authban_reply_t *reply)
 {
 	size_t len;
@@ -141,7 +139,7 @@ int authban_store_written(struct authban_store *s, int64_t deadline)
 	if(authban_redis_reply(&s->cmd, deadline, &reply) < 0)
 		return authban_store_fail(s, &s->cmd);
 	if(authban_reply_type(reply) == AUTHBAN_REPLY_ERROR)
-		rc = pass_over(s, "write", reply);
+		rc = authban_store_pass_over(s, "write", reply);
 	authban_reply_free(reply);
 	return rc;
 }
@@ -157,7 +155,7 @@ static int read_shares(struct authban_store *s, size_t i, unsigned window,
 	if(authban_redis_reply(&s->cmd, deadline, &reply) < 0)
 		return authban_store_fail(s, &s->cmd);
 	if(authban_reply_type(reply) == AUTHBAN_REPLY_ERROR) {
-		rc = pass_over(s, "HSCAN", reply);
+		rc = authban_store_pass_over(s, "HSCAN", reply);
 		authban_reply_free(reply);
 		return rc;
 	}

@@ -19,6 +19,12 @@ int authban_store_fail_reply(struct authban_store *s, const char *what,
 int authban_store_append(struct authban_store *s, int argc, const char **argv,
 		const size_t *len);
 
+/* An error reply to a command on a key. A key of a wrong type is nobody's record:
+ * it is counted and passed over, so that it does not hold up the others: 0. Any
+ * other error: -1. */
+int authban_store_pass_over(struct authban_store *s, const char *what,
+		const authban_reply_t *reply);
+
 /* The answer to one write. A key of a wrong type is nobody's record: it is
  * counted and passed over, so that it does not hold up the others. 0 or -1. */
 int authban_store_written(struct authban_store *s, int64_t deadline);

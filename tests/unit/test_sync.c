@@ -340,19 +340,27 @@ static void keys_of_every_window_expire(void **state)
 	assert_int_equal(f->store.n_shares, 5);
 }
 
+/* Eight failures spread over the fleet, and everybody hears of the ban. */
+static void ban_for_a_minute(struct fleet *f, const struct ab_key *key)
+{
+	unsigned i;
+
+	for(i = 0; i < FLEET; i++) {
+		f->p[i].b.set.ban_time = 60;
+		fail_on(f, i, key, i == 2 ? 4 : 2);
+		assert_true(proxy_push(&f->p[i]));
+	}
+	assert_true(proxy_push(&f->p[2]));
+	hear_all(f);
+}
+
 static void after_a_ban_shares_from_before_it_do_not_count(void **state)
 {
 	struct fleet *f = *state;
 	struct ab_key key = key_v4(1);
 	unsigned i;
 
-	for(i = 0; i < FLEET; i++) {
-		f->p[i].b.set.ban_time = 60;
-		fail_on(f, i, &key, i == 2 ? 4 : 2);
-		assert_true(proxy_push(&f->p[i]));
-	}
-	assert_true(proxy_push(&f->p[2]));
-	hear_all(f);
+	ban_for_a_minute(f, &key);
 	assert_int_equal(banned_on(f, &key), 3);
 	fleet_pass(f, 60);
 	assert_int_equal(banned_on(f, &key), 0);
@@ -368,15 +376,8 @@ static void a_restarted_proxy_does_not_count_what_a_past_ban_was_made_for(
 {
 	struct fleet *f = *state;
 	struct ab_key key = key_v4(1);
-	unsigned i;
 
-	for(i = 0; i < FLEET; i++) {
-		f->p[i].b.set.ban_time = 60;
-		fail_on(f, i, &key, i == 2 ? 4 : 2);
-		assert_true(proxy_push(&f->p[i]));
-	}
-	assert_true(proxy_push(&f->p[2]));
-	hear_all(f);
+	ban_for_a_minute(f, &key);
 	fleet_pass(f, 60);
 	proxy_restart(f, 1);
 	fail_on(f, 1, &key, 1);
