@@ -19,8 +19,9 @@
 
 #define READERS 3
 #define WRITERS 3
-#define FLIPPED 4 /* sources that are banned and unbanned all the time */
-#define SECONDS 6
+#define FLIPPED 4	   /* sources that are banned and unbanned all the time */
+#define SECONDS 6	   /* at the least */
+#define SECONDS_MAX 90 /* on a busy machine, until there are WRITES_WANTED */
 #define READS_WANTED 1000000u
 #define WRITES_WANTED 100000u
 
@@ -38,6 +39,8 @@ struct thread
 
 static struct thread threads[READERS + WRITERS + 1];
 static _Atomic bool stop;
+/* of all writers; relaxed, so that it orders nothing for the sanitizer */
+static _Atomic uint32_t writes_so_far;
 
 static bool all_live(uint32_t owner)
 {
@@ -112,6 +115,7 @@ static void *write_on(void *arg)
 			ab_table_sweep(&t->b.table, 0, 1, &t->b.set, &t->b.now);
 		}
 		t->ops++;
+		atomic_fetch_add_explicit(&writes_so_far, 1, memory_order_relaxed);
 	}
 	return NULL;
 }
@@ -134,6 +138,7 @@ static void *sync_on(void *arg)
 		ab_table_get_stats(&t->b.table, &st);
 		t->wrong += ab_table_clock_offset(&t->b.table) != 5;
 		t->ops++;
+		atomic_fetch_add_explicit(&writes_so_far, 1, memory_order_relaxed);
 	}
 	return NULL;
 }
@@ -201,7 +206,7 @@ int main(void)
 {
 	static struct box b;
 	struct ab_key kept = key_v4(KEPT);
-	double end = seconds() + SECONDS;
+	double begin = seconds();
 	size_t i;
 	int bad;
 
@@ -225,7 +230,11 @@ int main(void)
 				!= 0)
 			return 2;
 	}
-	while(seconds() < end) {
+	while(seconds() < begin + SECONDS
+			|| (seconds() < begin + SECONDS_MAX
+					&& atomic_load_explicit(
+							   &writes_so_far, memory_order_relaxed)
+							   < WRITES_WANTED)) {
 		struct timespec tick = {0, 20000000};
 
 		nanosleep(&tick, NULL);
