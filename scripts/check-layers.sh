@@ -32,7 +32,7 @@ levels='
 5 wire
 5 text
 5 url
-5 attempt
+4 recent
 6 sync'
 
 # All of libc that the core may see and call: no I/O, no allocation, no log.

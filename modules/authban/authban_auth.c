@@ -256,6 +256,7 @@ void authban_evidence(sip_msg_t *msg, int judged, struct authban_evidence *out)
 	out->credentials = shape_of(cred);
 	out->nonce_ours = nonce_is_ours(msg, cred);
 	out->user = cred->username.whole;
+	out->realm = cred->realm;
 	out->answer = answer_of(msg, cred);
 }
 

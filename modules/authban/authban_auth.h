@@ -39,7 +39,7 @@ struct authban_evidence
 	enum ab_proof proof;
 	int any_credentials; /* of whatever realm */
 	int nonce_ours;		 /* see struct ab_attempt */
-	str user;			 /* of the judged credentials; may be empty */
+	str user, realm;	 /* of the judged credentials; may be empty */
 	uint64_t answer;	 /* a hash that tells this answer from any other */
 };
 

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#define NAME_BYTES 256 /* of a user, or a realm, that tell it from others */
 #define BLOCK SHA256_BLOCK_LENGTH
 #define SECRET_MIN 32
 
@@ -183,9 +184,19 @@ uint64_t authban_keyed_hash(const void *data, size_t len)
 	return h ? h : 1;
 }
 
-uint64_t authban_user_hash(const str *name)
+uint64_t authban_user_hash(const str *name, const str *realm)
 {
+	char text[2 * NAME_BYTES + 1];
+	size_t n, r;
+
 	if(!name || name->len <= 0)
 		return 0;
-	return authban_keyed_hash(name->s, (size_t)name->len);
+	n = name->len < NAME_BYTES ? (size_t)name->len : NAME_BYTES;
+	memcpy(text, name->s, n);
+	if(!realm || realm->len <= 0)
+		return authban_keyed_hash(text, n);
+	r = realm->len < NAME_BYTES ? (size_t)realm->len : NAME_BYTES;
+	text[n] = '@';
+	memcpy(text + n + 1, realm->s, r);
+	return authban_keyed_hash(text, n + 1 + r);
 }

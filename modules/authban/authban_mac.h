@@ -39,9 +39,12 @@ const struct ab_mac *authban_mac_wire(void);
 /* A keyed hash of bytes, the same on every proxy of a cluster; never 0. */
 uint64_t authban_keyed_hash(const void *data, size_t len);
 
-/* A keyed hash of a user's name, the same on every proxy of a cluster; 0 for
- * no name. It is all that is kept of a user. */
-uint64_t authban_user_hash(const str *name);
+/*
+ * A keyed hash of user@realm, the same on every proxy of a cluster; 0 for no name.
+ * Without a realm the name is taken as it stands, so "alice" of "example.com" and
+ * "alice@example.com" are one user. It is all that is kept of a user.
+ */
+uint64_t authban_user_hash(const str *name, const str *realm);
 
 /* Fills n bytes from the kernel's generator. 0, or -1 (logged). */
 int authban_random(void *out, size_t n);

@@ -7,6 +7,7 @@
 
 #include "authban_allow.h"
 #include "authban_auth.h"
+#include "authban_count.h"
 #include "authban_log.h"
 #include "authban_mac.h"
 #include "authban_params.h"
@@ -159,7 +160,6 @@ static enum ab_proof proof_of(const struct authban_evidence *ev, int rc)
 static void count_class(enum ab_class class)
 {
 	static const counter_handle_t *const counters[AB_CLASS_COUNT] = {
-			[AB_CLASS_SUCCESS] = &authban_counters.successes,
 			[AB_CLASS_MALFORMED] = &authban_counters.malformed,
 			[AB_CLASS_UNPROVEN] = &authban_counters.unproven,
 			[AB_CLASS_BACKEND_ERROR] = &authban_counters.backend_errors,
@@ -169,28 +169,11 @@ static void count_class(enum ab_class class)
 		counter_inc(*counters[class]);
 }
 
-/* Counts one failure of a source; whether that has just banned it. */
-static int count_failure(const struct ab_addr *addr, const str *name,
-		uint32_t weight, enum ab_proof proof)
-{
-	struct ab_settings set;
-	struct ab_judge judge = authban_judge(&set);
-	struct ab_prefix source = authban_source(addr);
-	struct ab_key key = ab_key_source(&source);
-	struct ab_judgement out;
-
-	counter_inc(authban_counters.failures);
-	ab_judge_failure(
-			&judge, &key, authban_user_hash(name), weight, proof, &out);
-	authban_news(&out);
-	authban_wake();
-	return out.ok && out.news && out.state == AB_STATE_BANNED;
-}
-
 static int judge_result(sip_msg_t *msg, int rc, str *name)
 {
 	struct authban_request *req = authban_request(msg);
 	struct authban_evidence ev;
+	struct authban_failure failure = {.weight = 1};
 	struct ab_attempt attempt;
 	struct ab_addr addr;
 
@@ -202,17 +185,19 @@ static int judge_result(sip_msg_t *msg, int rc, str *name)
 	if(authban_mode() == AB_MODE_OFF)
 		return rc > 0 ? PASS : DENY;
 	count_class(req->class);
+	if(req->class == AB_CLASS_SUCCESS && authban_source_of(msg, &addr) == 0)
+		authban_count_success(&addr, authban_user_hash(&ev.user, &ev.realm));
 	if(rc > 0)
 		return PASS;
-	if(!ab_class_is_failure(req->class) || authban_source_of(msg, &addr) < 0
-			|| authban_allowed(&addr, NULL))
+	if(!ab_class_is_failure(req->class)
+			|| authban_source_of(msg, &failure.addr) < 0)
 		return DENY;
-	if(ab_attempt_seen(authban_attempts(), ev.answer, authban_now_mono())) {
-		counter_inc(authban_counters.retransmissions);
-		return DENY;
-	}
-	return count_failure(&addr, name && name->len > 0 ? name : &ev.user, 1,
-				   req->proof)
+	if(name && name->len > 0)
+		ev.user = *name;
+	failure.user = authban_user_hash(&ev.user, &ev.realm);
+	failure.answer = ev.answer;
+	failure.proof = req->proof;
+	return authban_count_failure(&failure) == AUTHBAN_COUNTED_BANNED
 				   ? DENY_BANNED
 				   : DENY;
 }

@@ -22,7 +22,7 @@
 static struct ab_table table;
 static int table_process = -1; /* process_no that `table` is opened for */
 static struct authban_sync_state *sync_state;
-static struct ab_attempts *attempts;
+static struct ab_recent *attempts;
 static int wake_fd = -1;
 static uint16_t node_number, node_origin;
 
@@ -89,13 +89,13 @@ int authban_shared_init(void)
 		return -1;
 	init_node();
 	sync_state = shm_malloc(sizeof(*sync_state));
-	attempts = shm_malloc(sizeof(*attempts));
+	attempts = shm_malloc(ab_recent_bytes(AB_ATTEMPT_SLOTS));
 	if(!sync_state || !attempts) {
 		SHM_MEM_ERROR;
 		return -1;
 	}
 	memset(sync_state, 0, sizeof(*sync_state));
-	memset(attempts, 0, sizeof(*attempts));
+	ab_recent_init(attempts, AB_ATTEMPT_SLOTS);
 	wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if(wake_fd < 0) {
 		LM_ERR("cannot make an eventfd: %s\n", strerror(errno));
@@ -119,7 +119,7 @@ struct authban_sync_state *authban_sync_state(void)
 	return sync_state;
 }
 
-struct ab_attempts *authban_attempts(void)
+struct ab_recent *authban_attempts(void)
 {
 	return attempts;
 }

@@ -6,8 +6,8 @@
 #ifndef AUTHBAN_SHARED_H
 #define AUTHBAN_SHARED_H
 
-#include "ab_attempt.h"
 #include "ab_judge.h"
+#include "ab_recent.h"
 #include "ab_url.h"
 
 #include "core/ip_addr.h"
@@ -39,7 +39,7 @@ const struct ab_table *authban_table(void);
 struct authban_sync_state *authban_sync_state(void);
 
 /* Answers seen lately. */
-struct ab_attempts *authban_attempts(void);
+struct ab_recent *authban_attempts(void);
 
 /* Now on both clocks. */
 struct ab_now authban_now(void);

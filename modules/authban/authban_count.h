@@ -1,0 +1,39 @@
+/*
+ * authban: what a judged attempt does to the table
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The one way from an attempt to the counts, whoever judged it: an auth function
+ * in the script, a registrar behind this proxy, or the script itself.
+ */
+#ifndef AUTHBAN_COUNT_H
+#define AUTHBAN_COUNT_H
+
+#include "ab_entry.h"
+
+#include "core/str.h"
+
+/* One attempt that failed. */
+struct authban_failure
+{
+	struct ab_addr addr;
+	uint64_t user;		 /* authban_user_hash(); 0: nobody's */
+	uint32_t weight;	 /* counts as so many; 1 and more */
+	enum ab_proof proof; /* how the sender proved its address */
+	uint64_t answer;	 /* hash of this very attempt, 0: it cannot repeat */
+	unsigned policy;	 /* number of the policy; 0: the settings */
+};
+
+enum authban_counted
+{
+	AUTHBAN_NOT_COUNTED = 0, /* off, allowed, seen already, or not proven */
+	AUTHBAN_COUNTED,
+	AUTHBAN_COUNTED_BANNED /* and banned by this very failure */
+};
+
+enum authban_counted authban_count_failure(const struct authban_failure *f);
+
+/* A user has logged in from an address that its sender has proved. */
+void authban_count_success(const struct ab_addr *addr, uint64_t user);
+
+#endif
