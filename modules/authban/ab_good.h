@@ -1,0 +1,48 @@
+/*
+ * authban: who has logged in from where
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Facts with their times, in a set of recent hashes: this user from this source,
+ * anybody from this source, this user from this very address, port and transport
+ * (a flow). Only a success with a proven address makes one. Forgetting a fact makes
+ * a stranger of a customer until his next login; taking one thing for another (once
+ * in 2^37 looks) spares a stranger. Neither bans anybody.
+ */
+#ifndef AB_GOOD_H
+#define AB_GOOD_H
+
+#include "ab_recent.h"
+#include "ab_source.h"
+
+struct ab_good
+{
+	struct ab_recent *facts;
+	uint8_t key[16]; /* random: nobody may choose where a fact lies */
+};
+
+/* One party: a user (keyed hash, not 0) at a source, and the flow it came by. */
+struct ab_party
+{
+	struct ab_prefix source;
+	uint64_t user;
+	uint64_t flow; /* any number made of exact address, port and transport; 0: none */
+};
+
+/* A success. Returns whether this user was known-good at this source before.
+ * `now` in monotonic seconds, `seconds`: how long facts last. */
+bool ab_good_success(const struct ab_good *g, const struct ab_party *p,
+		uint32_t now, uint32_t seconds);
+
+/* A failure: the flow is not known-good any more. */
+void ab_good_failure(const struct ab_good *g, const struct ab_party *p,
+		uint32_t now, uint32_t seconds);
+
+bool ab_good_pair(const struct ab_good *g, const struct ab_prefix *source,
+		uint64_t user, uint32_t now, uint32_t seconds);
+bool ab_good_source(const struct ab_good *g, const struct ab_prefix *source,
+		uint32_t now, uint32_t seconds);
+bool ab_good_flow(const struct ab_good *g, const struct ab_party *p,
+		uint32_t now, uint32_t seconds);
+
+#endif
