@@ -34,17 +34,6 @@ struct authban_request *authban_request(sip_msg_t *msg);
  */
 int authban_source_of(sip_msg_t *msg, struct ab_addr *addr);
 
-/* What is to be done with a message of an address. */
-enum authban_verdict
-{
-	AUTHBAN_PASS = 0,
-	AUTHBAN_WOULD_BLOCK, /* banned, but only in dry run */
-	AUTHBAN_BLOCK
-};
-
-/* Counts nothing. */
-enum authban_verdict authban_verdict(const struct ab_addr *addr);
-
 extern cmd_export_t authban_cmds[];
 extern sr_kemi_t authban_kemi_exports[];
 
