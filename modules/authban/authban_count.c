@@ -43,10 +43,10 @@ enum authban_counted authban_count_failure(const struct authban_failure *f)
 	return found.banned ? AUTHBAN_COUNTED_BANNED : AUTHBAN_COUNTED;
 }
 
-void authban_count_success(const struct ab_addr *addr, uint64_t user,
+void authban_count_success(const struct ab_addr *addr, uint64_t user_hash,
 		enum ab_proof proof, uint64_t flow)
 {
-	struct ab_party who = {authban_source(addr), user, flow};
+	struct ab_party who = {authban_source(addr), user_hash, flow};
 
 	counter_inc(authban_counters.successes);
 	if(authban_mode() != AB_MODE_OFF && proof != AB_PROOF_NONE

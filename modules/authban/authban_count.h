@@ -35,7 +35,7 @@ enum authban_counted
 enum authban_counted authban_count_failure(const struct authban_failure *f);
 
 /* A user has logged in; nothing is learnt of an address that is not proved. */
-void authban_count_success(const struct ab_addr *addr, uint64_t user,
+void authban_count_success(const struct ab_addr *addr, uint64_t user_hash,
 		enum ab_proof proof, uint64_t flow);
 
 #endif

@@ -63,20 +63,20 @@ const char *authban_explain_watched(
 	return out;
 }
 
-const char *authban_user_text(uint64_t user, char out[static 17])
+const char *authban_user_text(uint64_t hash, char out[static 17])
 {
-	snprintf(out, 17, "%016llx", (unsigned long long)user);
+	snprintf(out, 17, "%016llx", (unsigned long long)hash);
 	return out;
 }
 
 uint64_t authban_user_of(const struct ab_key *key)
 {
-	uint64_t user = 0;
+	uint64_t hash = 0;
 	unsigned i;
 
 	if(key->kind != AB_KIND_USER)
 		return key->user;
 	for(i = 0; i < 8; i++)
-		user = user << 8 | key->addr.b[i];
-	return user;
+		hash = hash << 8 | key->addr.b[i];
+	return hash;
 }

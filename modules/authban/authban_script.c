@@ -184,9 +184,8 @@ static int judge_result(sip_msg_t *msg, int rc, str *name, str *policy)
 	failure.flow = authban_flow(&msg->rcv);
 	failure.policy = policy_of(policy);
 	failure.proof = req->proof;
-	return authban_count_failure(&failure) == AUTHBAN_COUNTED_BANNED
-				   ? DENY_BANNED
-				   : DENY;
+	req->banned = authban_count_failure(&failure) == AUTHBAN_COUNTED_BANNED;
+	return req->banned ? DENY_BANNED : DENY;
 }
 
 static int ki_result(sip_msg_t *msg, int rc)
@@ -212,8 +211,9 @@ static int ki_challenge(sip_msg_t *msg, str *realm, int flags)
 	/* these two cannot be challenged */
 	if(msg->REQ_METHOD & (METHOD_ACK | METHOD_CANCEL))
 		return PASS;
-	if(authban_source_of(msg, &addr) == 0
-			&& authban_verdict(&addr) == AUTHBAN_BLOCK)
+	if(req->banned
+			|| (authban_source_of(msg, &addr) == 0
+					&& authban_verdict(&addr) == AUTHBAN_BLOCK))
 		return DENY;
 	return authban_send_challenge(
 			msg, realm, flags, ab_class_is_stale(req->class));

@@ -23,6 +23,7 @@ struct authban_request
 	int pid;
 	enum ab_class class;
 	enum ab_proof proof;
+	bool banned; /* source or pair, by this very request */
 };
 
 /* The notes on a message; empty ones when it is another than before. */
