@@ -130,9 +130,9 @@ static void a_byte_0_ends_no_text(void **state)
 static void any_text_is_read_or_refused(void **state)
 {
 	static const char *const pieces[] = {"-1", "-16", "=", "=", ",", ",",
-			"error", "stale", "wrong_password", " ", "-", "-2=error", "-3=stale", ", -4=ignore",
-			",-5 = mismatch", "-6=no_credentials,", "1", "7",
-			"password_or_nonce"};
+			"error", "stale", "wrong_password", " ", "-", "-2=error",
+			"-3=stale", ", -4=ignore", ",-5 = mismatch", "-6=no_credentials,",
+			"1", "7", "password_or_nonce"};
 	struct rng r = rng_of(20);
 	struct ab_result_map map;
 	int good = 0;
