@@ -58,7 +58,7 @@ void authban_news(const struct ab_judgement *what)
 	struct ab_names *names = ab_table_names(authban_table());
 	struct ab_prefix p = {v->key.addr, v->key.plen};
 	char ip[AB_PREFIX_TEXT] = "-", hash[17] = "";
-	uint64_t user;
+	uint64_t who;
 
 	if(!what->ok || !(what->crossed || what->news)
 			|| (what->state == AB_STATE_NONE && !what->crossed))
@@ -66,17 +66,17 @@ void authban_news(const struct ab_judgement *what)
 	count(what);
 	if(is_old_story(what))
 		return;
-	user = authban_user_of(&v->key);
+	who = authban_user_of(&v->key);
 	if(v->key.kind != AB_KIND_USER)
 		ab_prefix_print(&p, ip);
-	if(user != 0)
-		authban_user_text(user, hash);
+	if(who != 0)
+		authban_user_text(who, hash);
 	LM_NOTICE("ip=%s event=%s reason=%s failures=%u users=%u ttl=%d repeats=%u"
 			  " proof=%s origin=%s%s%s\n",
 			ip, events[v->key.kind % AB_KIND_MAX][what->state & 3],
 			ab_names_text(names, v->reason), v->failures, v->users,
 			authban_ttl(v), v->repeats, ab_proof_name((enum ab_proof)v->proof),
-			ab_names_text(names, v->origin), user ? " user=" : "", hash);
+			ab_names_text(names, v->origin), who ? " user=" : "", hash);
 }
 
 void authban_breaker_news(void)

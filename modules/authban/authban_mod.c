@@ -10,6 +10,7 @@
  *   authban_shared                  shared memory, clocks
  *   authban_script, authban_pv      what the routing script calls
  *   authban_auth, authban_rc        credentials, the challenge, $rc
+ *   authban_backend                 what the numbers of the back end mean
  *   authban_allow                   who is never banned
  *   authban_early                   datagrams dropped before parsing
  *   authban_rpc, _stats, _log       what operators see
@@ -17,6 +18,7 @@
  */
 #include "authban_allow.h"
 #include "authban_auth.h"
+#include "authban_backend.h"
 #include "authban_early.h"
 #include "authban_mac.h"
 #include "authban_params.h"
@@ -39,6 +41,8 @@ static struct ab_url redis_url;
 static int mod_init(void)
 {
 	if(authban_params_declare() < 0 || authban_params_check(&redis_url) < 0)
+		return -1;
+	if(authban_backend_init() < 0)
 		return -1;
 	if(authban_keys_init() < 0 || authban_shared_init() < 0)
 		return -1;
