@@ -6,6 +6,7 @@
 #include "authban_log.h"
 
 #include "authban_explain.h"
+#include "authban_params.h"
 #include "authban_shared.h"
 #include "authban_stats.h"
 
@@ -74,9 +75,11 @@ void authban_news(const struct ab_judgement *what)
 	LM_NOTICE("ip=%s event=%s reason=%s failures=%u users=%u ttl=%d repeats=%u"
 			  " proof=%s origin=%s%s%s\n",
 			ip, events[v->key.kind % AB_KIND_MAX][what->state & 3],
-			ab_names_text(names, v->reason), v->failures, v->users,
-			authban_ttl(v), v->repeats, ab_proof_name((enum ab_proof)v->proof),
-			ab_names_text(names, v->origin), who ? " user=" : "", hash);
+			v->reason ? ab_names_text(names, v->reason) : "watched",
+			v->failures, v->users, authban_ttl(v), v->repeats,
+			ab_proof_name((enum ab_proof)v->proof),
+			v->origin ? ab_names_text(names, v->origin) : authban_params.node,
+			who ? " user=" : "", hash);
 }
 
 void authban_breaker_news(void)
