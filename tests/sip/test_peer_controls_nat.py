@@ -44,7 +44,7 @@ def test_svcrack_behind_the_phones_address(net, name, table, defines):
     with peer(net, name, defines) as proxy:
         done = attacks.crack_inside(proxy.target, net["office"], OFFICE, USERS[:10], guesses=300, rounds=2, rate=4)
         done = report("T15", name, proxy, table, done)
-    assert done["phones_that_lost"] == 10 or done["guesses_sent"] >= 100
+    assert done["phones_that_lost"] >= 5 or done["guesses_sent"] >= 100
 
 
 @pytest.mark.parametrize("name,table,defines", KINDS)
