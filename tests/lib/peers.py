@@ -5,9 +5,9 @@ from .kamailio import Proxy, peer_config
 BLOCKED_FROM = {"authfail": 5, "ipban": 1}  # the value in a table from which a source gets no answer
 
 
-def peer(net, name, host, users=None, children=2, **defines):
+def peer(net, name, host, users=None, children=2, port=None, **defines):
     """The peer's registrar in the proxy's namespace."""
-    return Proxy(config=peer_config(name), host=host, netns=net["proxy"], users=users, children=children,
+    return Proxy(config=peer_config(name), host=host, netns=net["proxy"], users=users, children=children, port=port,
                  defines=defines)
 
 

@@ -18,6 +18,7 @@ from lib.svcrack import run_svwar
 
 LONG = bool(os.environ.get("AUTHBAN_LONG"))
 PAIRS = 10_000 if LONG else 1_500
+ROUNDS = 5  # at most, on a machine that has other work
 LIMIT_US = 5.0
 HIGH = 10_000  # the largest threshold
 EACH = 4_000   # pairs from one source, so that it stays below
@@ -94,17 +95,24 @@ def three(lan):
     return dict(made, bare=bare.start())
 
 
-def test_time_does_not_tell_who_exists(lan, three):
-    pairs = {name: Pairs(proxy, lan) for name, proxy in three.items()}
+def more_pairs(pairs):
     for _ in range(PAIRS):
         for one in pairs.values():
             one.one()
-    found = {name: one.difference() for name, one in pairs.items()}
-    (on, on_error), (off, off_error), (bare, bare_error) = found["on"], found["off"], found["bare"]
-    doubt = max((on_error ** 2 + other ** 2) ** 0.5 for other in (off_error, bare_error))
+    return {name: one.difference() for name, one in pairs.items()}
+
+
+def test_time_does_not_tell_who_exists(lan, three):
+    pairs = {name: Pairs(proxy, lan) for name, proxy in three.items()}
+    for _ in range(ROUNDS):
+        found = more_pairs(pairs)
+        (on, on_error), (off, off_error), (bare, bare_error) = found["on"], found["off"], found["bare"]
+        doubt = max((on_error ** 2 + other ** 2) ** 0.5 for other in (off_error, bare_error))
+        if doubt < LIMIT_US / 3:
+            break
     print("\nT8 time: pairs=%d known minus unknown: registrar alone %+.2f us, authban off %+.2f us, on %+.2f us;"
           " counting adds %+.2f us (standard error %.2f us)" % (PAIRS, bare, off, on, on - off, doubt))
-    assert three["on"].authban()["failures"] == 2 * PAIRS
+    assert three["on"].authban()["failures"] == 2 * pairs["on"].number
     assert doubt < LIMIT_US / 2, "too noisy a machine to say anything"
     assert abs(on - off) < LIMIT_US, "counting depends on who exists"
     assert abs(on) < abs(bare) + LIMIT_US, "it tells more than the registrar alone does"
