@@ -55,28 +55,30 @@ static uint64_t tag_of(uint64_t hash)
 	return hash & ~TIME_MASK;
 }
 
-/* The network's bucket; else the fullest of its line, which is its own from now on
- * when nothing is missing from it. */
+/* The network's bucket; else the first full one of its line, which is its own from
+ * now on; else the one that it has to share, always the same. */
 static unsigned look(const struct ab_rate *r, const _Atomic uint64_t *line,
 		uint64_t hash, uint64_t clock, uint64_t *word)
 {
-	uint64_t least = UINT64_MAX;
-	unsigned i, best = 0;
+	unsigned i, best = (unsigned)(hash >> TIME_BITS) % AB_RATE_LINE;
+	uint64_t seen[AB_RATE_LINE];
+	bool full = false;
 
 	for(i = 0; i < AB_RATE_LINE; i++) {
-		uint64_t v = atomic_load_explicit(&line[i], relaxed);
-		uint64_t debt = debt_of(r, v, clock);
+		bool used;
 
-		if(debt > 0 && tag_of(v) == tag_of(hash)) {
-			*word = v;
-			return i;
-		}
-		if(debt < least) {
-			least = debt;
+		seen[i] = atomic_load_explicit(&line[i], relaxed);
+		used = debt_of(r, seen[i], clock) > 0;
+		if(used && tag_of(seen[i]) == tag_of(hash)) {
 			best = i;
-			*word = v;
+			break;
+		}
+		if(!used && !full) {
+			best = i;
+			full = true;
 		}
 	}
+	*word = seen[best];
 	return best;
 }
 

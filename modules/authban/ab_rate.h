@@ -12,9 +12,10 @@
  * A fixed table of words, eight to a cache line, replaced by compare-and-swap; no
  * lock. A bucket that is full again says nothing that an absent one would not say,
  * so only such ones give way to another network. With eight of a line in use a
- * ninth network shares the bucket that is full soonest. So a collision never
- * raises what is let through; it costs the networks that share it a part of their
- * own. The hash is keyed: nobody may choose who collides with whom.
+ * ninth network shares one of them, always the same, until another is full. So a
+ * collision raises what one network gets by a second's worth at the most; it costs
+ * those who share a part of their own. The hash is keyed: nobody may choose who
+ * collides with whom.
  */
 #ifndef AB_RATE_H
 #define AB_RATE_H

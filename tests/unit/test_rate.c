@@ -202,6 +202,27 @@ static void collisions_never_raise_a_limit(void **state)
 	expect(all <= FEW * 11 * n, "%u passed", all);
 }
 
+/* Eight networks that keep their line in use, and a ninth that floods: it does not
+ * drink out of all of them. */
+static void a_ninth_network_of_a_line_gets_no_more(void **state)
+{
+	uint32_t i, ms, n = 10, passed = 0, others = 0;
+
+	(void)state;
+	lay(BUCKETS, n);
+	for(ms = 0; ms < 10000; ms++) {
+		for(i = 1; i <= AB_RATE_LINE && ms % 90 == 0; i++)
+			others += ab_rate_take(rate, (uint64_t)i << 48 | 77, BEGIN + ms);
+		passed += ab_rate_take(rate, UINT64_C(99) << 48 | 77, BEGIN + ms);
+	}
+	printf("a ninth network of a line, 1000/s for 10 s, limit %u: %u (the eight"
+		   " others: %u of %u)\n",
+			n, passed, others, AB_RATE_LINE * 112);
+	expect(passed <= 12 * n, "%u passed", passed);
+	/* seven of eight get their own, the one that shares less */
+	expect(others >= 7 * 10 * n, "%u of the others passed", others);
+}
+
 /* What a flood of other networks costs one that stays below its limit. */
 static void what_a_flood_of_networks_costs(void **state)
 {
@@ -309,6 +330,7 @@ int main(void)
 			cmocka_unit_test(old_buckets_are_full),
 			cmocka_unit_test(networks_do_not_touch_each_other),
 			cmocka_unit_test(collisions_never_raise_a_limit),
+			cmocka_unit_test(a_ninth_network_of_a_line_gets_no_more),
 			cmocka_unit_test(what_a_flood_of_networks_costs),
 			cmocka_unit_test(processes_share_one_limit),
 			cmocka_unit_test(one_in_k_slips),
