@@ -5,6 +5,7 @@
  */
 #include "authban_log.h"
 
+#include "authban_events.h"
 #include "authban_shared.h"
 #include "authban_stats.h"
 
@@ -42,6 +43,10 @@ void authban_news(const struct ab_judgement *what)
 			ab_names_text(names, v->reason), v->failures, v->users,
 			authban_ttl(v), v->repeats, ab_proof_name((enum ab_proof)v->proof),
 			ab_names_text(names, v->origin));
+	if(v->key.kind == AB_KIND_SOURCE)
+		authban_event(what->state == AB_STATE_UNBANNED ? AUTHBAN_EVENT_UNBAN
+													   : AUTHBAN_EVENT_BAN,
+				v, NULL);
 }
 
 int authban_ttl(const struct ab_view *v)

@@ -8,6 +8,7 @@
 #include "authban_allow.h"
 #include "authban_auth.h"
 #include "authban_count.h"
+#include "authban_limit.h"
 #include "authban_log.h"
 #include "authban_mac.h"
 #include "authban_params.h"
@@ -221,7 +222,8 @@ static int ki_challenge(sip_msg_t *msg, str *realm, int flags)
 	if(msg->REQ_METHOD & (METHOD_ACK | METHOD_CANCEL))
 		return PASS;
 	if(authban_source_of(msg, &addr) == 0
-			&& authban_verdict(&addr) == AUTHBAN_BLOCK)
+			&& (authban_verdict(&addr) == AUTHBAN_BLOCK
+					|| authban_limit_reached(msg, req, &addr)))
 		return DENY;
 	return authban_send_challenge(
 			msg, realm, flags, ab_class_is_stale(req->class));

@@ -66,6 +66,8 @@ static counter_def_t defs[] = {
 	COUNTER(redis_errors, "failed exchanges with Redis"),
 	COUNTER(mismatches, "right passwords under another From or To user"),
 	COUNTER(retransmissions, "failures seen again and not counted again"),
+	COUNTER(events_dropped, "events of which no route was told"),
+	COUNTER(challenges_suppressed, "challenges above challenge_limit"),
 	GAUGE("entries", GAUGE_ENTRIES, "entries in the table"),
 	GAUGE("banned", GAUGE_BANNED, "sources banned now"),
 	GAUGE("evictions", GAUGE_EVICTIONS, "entries that gave way to others"),
