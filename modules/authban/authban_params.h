@@ -46,6 +46,9 @@ struct authban_params
 	const char *node;
 	const char *cluster_key, *cluster_key_file;
 	const char *allow, *allow_file;
+	const char *event_callback; /* a function of the KEMI script */
+	int challenge_limit;		/* a second and network; 0: no limit */
+	int challenge_slip;			/* one in so many is answered; 0: none */
 	enum authban_proof_mode proof;
 	enum authban_local allow_local;
 	struct ab_policies policies;
