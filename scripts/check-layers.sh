@@ -22,6 +22,7 @@ levels='
 1 distinct
 1 lock
 1 mac
+1 digest
 2 classify
 2 policy
 3 names

@@ -49,6 +49,14 @@ struct authban_evidence
  */
 void authban_evidence(sip_msg_t *msg, int judged, struct authban_evidence *out);
 
+/* Whether the transport itself proves the sender's address. */
+int authban_is_stream(const sip_msg_t *msg);
+
+/* A hash of one answer to a challenge: the same for a retransmission and for a
+ * replay of it. */
+uint64_t authban_answer(const struct ab_addr *addr, const str *name,
+		const str *nonce, const str *nc, const str *response);
+
 /*
  * Sends 401 (REGISTER) or 407 with our token. flags as auth_challenge().
  * Returns 1, or -1 when nothing could be sent (logged).

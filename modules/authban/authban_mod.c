@@ -12,6 +12,7 @@
  *   authban_auth, authban_rc        credentials, the challenge, $rc
  *   authban_allow                   who is never banned
  *   authban_early                   datagrams dropped before parsing
+ *   authban_replies, _outcome, _opaque    attempts that others judge
  *   authban_rpc, _stats, _log       what operators see
  *   authban_proc, _store, _load, _redis   the process that talks to Redis
  */
@@ -23,6 +24,7 @@
 #include "authban_proc.h"
 #include "authban_pv.h"
 #include "authban_rc.h"
+#include "authban_replies.h"
 #include "authban_rpc.h"
 #include "authban_script.h"
 #include "authban_shared.h"
@@ -43,7 +45,7 @@ static int mod_init(void)
 	if(authban_keys_init() < 0 || authban_shared_init() < 0)
 		return -1;
 	if(authban_allow_init() < 0 || authban_auth_init() < 0
-			|| authban_stats_init() < 0)
+			|| authban_stats_init() < 0 || authban_replies_init() < 0)
 		return -1;
 	if(authban_proc_init(*authban_params.redis ? &redis_url : NULL) < 0)
 		return -1;

@@ -66,6 +66,7 @@ static counter_def_t defs[] = {
 	COUNTER(redis_errors, "failed exchanges with Redis"),
 	COUNTER(mismatches, "right passwords under another From or To user"),
 	COUNTER(retransmissions, "failures seen again and not counted again"),
+	COUNTER(expired_nonces, "refusals taken for an expired nonce"),
 	GAUGE("entries", GAUGE_ENTRIES, "entries in the table"),
 	GAUGE("banned", GAUGE_BANNED, "sources banned now"),
 	GAUGE("evictions", GAUGE_EVICTIONS, "entries that gave way to others"),

@@ -12,7 +12,7 @@ struct authban_counters
 {
 	counter_handle_t checked, blocked, failures, successes, malformed, unproven,
 			bans, unbans, would_block, backend_errors, redis_errors, mismatches,
-			retransmissions;
+			retransmissions, expired_nonces;
 };
 
 extern struct authban_counters authban_counters;
