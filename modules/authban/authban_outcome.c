@@ -17,10 +17,11 @@
  * - a nonce that is older than its token, over a stream, is let pass once for a
  *   user, and not for more than some users of a source.
  *
- * A success is a 2xx to a request that differs from one that was challenged only
- * by its credentials (`asked`: the nonce went out in answer to the same method,
- * request URI, From and To, outside of a dialog). Else anybody could have names
- * of others noted as successes, with a request that needs no password at all.
+ * A success is a 2xx to a REGISTER that differs from one that was challenged only
+ * by its credentials (`asked`: the nonce went out in answer to the same request
+ * URI, From and To). Else anybody could have names of others noted as successes,
+ * with a request that needs no password at all. A 2xx to any other request may
+ * come from somebody who is called, and say nothing of the password.
  * The two sets may forget when there is more than there is room for: then a
  * success is not noted, or an expired nonce is counted.
  */
@@ -103,19 +104,20 @@ static uint64_t user_of(const struct ab_digest *cred)
 	return authban_user_hash(&name, &realm);
 }
 
-/* What a request asks for, apart from its credentials; 0: that cannot be told,
- * or it is part of a dialog, where passwords are often not asked for. */
+/* What a REGISTER asks for, apart from its credentials; 0: it is none, or that
+ * cannot be told. */
 static uint64_t request_of(const struct authban_ask *ask)
 {
 	struct ab_request r;
-	uint64_t parts[4];
+	uint64_t parts[3];
 
-	if(!ab_request_read(&r, ask->msg->buf, ask->msg->len) || r.in_dialog)
+	if(ask->msg->REQ_METHOD != METHOD_REGISTER
+			|| !ab_request_read(&r, ask->msg->buf, ask->msg->len)
+			|| r.in_dialog)
 		return 0;
-	parts[0] = authban_keyed_hash(r.method.s, r.method.len);
-	parts[1] = authban_keyed_hash(r.uri.s, r.uri.len);
-	parts[2] = authban_keyed_hash(r.from.s, r.from.len);
-	parts[3] = authban_keyed_hash(r.to.s, r.to.len);
+	parts[0] = authban_keyed_hash(r.uri.s, r.uri.len);
+	parts[1] = authban_keyed_hash(r.from.s, r.from.len);
+	parts[2] = authban_keyed_hash(r.to.s, r.to.len);
 	return authban_keyed_hash(parts, sizeof(parts));
 }
 
