@@ -13,7 +13,8 @@
  * Some registrars do not say stale=true when a nonce has expired. The phone
  * answers the new challenge and nobody was guessing. So
  * - a nonce that has brought this user in from this address before (`accepted`)
- *   is let pass a few times: whoever has it knew the password;
+ *   is let pass a few times: whoever has it knew the password. Its 403 is about
+ *   something else, every time;
  * - a nonce that is older than its token, over a stream, is let pass once for a
  *   user, and not for more than some users of a source.
  *
@@ -236,7 +237,9 @@ static bool is_expired(const struct authban_ask *ask,
 	if(answer->own && authban_rc_last(ask->msg) != 0)
 		return false; /* auth would have said so */
 	if(has(accepted, TAG_ACCEPTED, ask, &cred->nonce, who))
-		return let_pass(TAG_LET_PASS, ask, &cred->nonce, who, ACCEPTED_TIMES);
+		return answer->code == 403
+			   || let_pass(
+					   TAG_LET_PASS, ask, &cred->nonce, who, ACCEPTED_TIMES);
 	return answer->code != 403 && authban_opaque_is_old(&ask->addr, cred)
 		   && let_pass(TAG_OLD, ask, NULL, who % OLD_BUCKETS, 1);
 }
