@@ -57,11 +57,10 @@ static struct ab_span trim(const char *s, const char *end)
 static const char *line_end(const char *s, const char *end, bool folded)
 {
 	while(s < end) {
-		const char *nl = memchr(s, '\n', (size_t)(end - s));
-
-		if(!nl)
-			return end;
-		s = nl + 1;
+		while(s < end && *s != '\n' && *s != '\r')
+			s++;
+		if(s < end && *s++ == '\r' && s < end && *s == '\n')
+			s++;
 		if(!folded || s >= end || (*s != ' ' && *s != '\t'))
 			return s;
 	}
@@ -139,9 +138,14 @@ static void keep(struct ab_digest *d, const struct ab_span *name,
 			{"stale", &d->stale}, {"opaque", &d->opaque}};
 	size_t i;
 
-	for(i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if(!known[i].to->s && is_word(name, known[i].name))
+	for(i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if(!is_word(name, known[i].name))
+			continue;
+		d->odd |= known[i].to->s != NULL;
+		if(!known[i].to->s)
 			*known[i].to = *value;
+	}
+	d->odd |= d->realm.len && memchr(d->realm.s, '\\', d->realm.len);
 }
 
 /* A parameter with one of the commas beside it. */
@@ -176,8 +180,10 @@ static void read_parameters(const char *s, const char *end, struct ab_digest *d)
 		name = (struct ab_span){from, (size_t)(s - from)};
 		while(s < end && is_space(*s))
 			s++;
-		if(s >= end || *s != '=')
+		if(s >= end || *s != '=') {
+			d->odd |= from < end;
 			return;
+		}
 		for(s++; s < end && is_space(*s); s++)
 			;
 		s = read_value(s, end, &value);
@@ -226,6 +232,18 @@ bool ab_digest_next(struct ab_digest_scan *scan, struct ab_digest *out)
 		return true;
 	}
 	return false;
+}
+
+bool ab_digest_same_realm(
+		const struct ab_digest *cred, const struct ab_digest *challenge)
+{
+	const struct ab_span *a = &cred->realm, *b = &challenge->realm;
+	size_t i = 0;
+
+	if(a->len == b->len)
+		while(i < a->len && lower(a->s[i]) == lower(b->s[i]))
+			i++;
+	return cred->odd || (a->len == b->len && i == a->len);
 }
 
 bool ab_digest_is_stale(const struct ab_digest *d)

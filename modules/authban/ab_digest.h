@@ -6,7 +6,8 @@
  * For messages that Kamailio's parser may not touch any more: a request that lies
  * in shared memory, a reply that has been built already. Nothing is copied; all
  * spans point into the text. Every text is accepted, whatever bytes it holds, and
- * is read once from start to end, so the time is linear in its length.
+ * is read once from start to end, so the time is linear in its length. A single CR
+ * ends a line as well: some registrars read it so, and nobody honest sends it.
  */
 #ifndef AB_DIGEST_H
 #define AB_DIGEST_H
@@ -32,6 +33,9 @@ enum ab_digest_kind
  * stay; the first of two equal names counts; what is missing is empty. */
 struct ab_digest
 {
+	/* Others may read another realm out of it: a parameter that is there twice, an
+	 * escape in the realm, text that is no parameter. No phone writes so. */
+	bool odd;
 	bool proxy;			   /* of the two headers of its kind, the proxy's */
 	struct ab_span header; /* all of it, its line end included */
 	struct ab_span value;  /* behind the colon, without spaces at its ends */
@@ -49,6 +53,11 @@ struct ab_digest_scan
 
 void ab_digest_begin(struct ab_digest_scan *scan, enum ab_digest_kind kind,
 		const char *text, size_t len);
+
+/* Whether credentials may be taken for those of the challenge's realm: by the
+ * most generous of readers, so that no spelling hides them from us. */
+bool ab_digest_same_realm(
+		const struct ab_digest *cred, const struct ab_digest *challenge);
 
 /* The next header of the kind; false: there is none. */
 bool ab_digest_next(struct ab_digest_scan *scan, struct ab_digest *out);

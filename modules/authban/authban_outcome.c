@@ -171,7 +171,7 @@ static bool is_turned_down(
 
 	for(i = 0; i < n; i++) {
 		if(challenges[i].proxy != cred->proxy
-				|| !ab_span_equal(&challenges[i].realm, &cred->realm))
+				|| !ab_digest_same_realm(cred, &challenges[i]))
 			continue;
 		if(ab_digest_is_stale(&challenges[i]))
 			return false;

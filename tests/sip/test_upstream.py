@@ -88,6 +88,28 @@ def test_an_own_account_buys_nothing(lan, site, registrar, proxy):
     assert now["expired_nonces"] == 0
 
 
+@pytest.mark.parametrize("disguise", [
+    lambda line: line.replace('realm="sip.test"', 'realm="SIP.TEST"'),
+    lambda line: line.replace('realm="sip.test"', 'realm="sip\\.test"'),
+    lambda line: line.replace('realm="sip.test"', 'realm="x", realm="sip.test"'),
+    lambda line: line.replace("Digest ", "dIGEST\t "),
+], ids=["capitals", "escape", "twice", "spaces"])
+def test_disguised_credentials(lan, site, registrar, proxy, disguise):
+    """Spellings that one registrar understands and another does not: counted wherever it says 401."""
+    guesser = lan.guesser(proxy)
+    name, line = guesser.answer_header(guesser.challenge(), "wrong")
+    assert guesser.send([(name, disguise(line))]).status == 401
+    assert site.told(proxy, "disguised: " + disguise(line)[:60])["failures"] == 1
+
+
+def test_a_header_behind_a_single_cr(lan, site, registrar, proxy):
+    """For Kamailio it is part of the header before; some registrars see credentials."""
+    guesser = lan.guesser(proxy)
+    name, line = guesser.answer_header(guesser.challenge(), "wrong", opaque=False)
+    assert guesser.send([("X-A", "b\r%s: %s" % (name, line))]).challenge()["stale"] == "true"
+    assert (site.told(proxy, "behind a CR")["unproven"], registrar.with_credentials) == (1, 0)
+
+
 def test_no_token_over_udp(lan, site, registrar, proxy):
     """Credentials without it do not go up; the registrar's challenge says stale=true."""
     guesser = lan.guesser(proxy)

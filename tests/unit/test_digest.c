@@ -83,6 +83,36 @@ static void every_spelling_is_understood(void **state)
 	}
 }
 
+static void no_spelling_hides_credentials(void **state)
+{
+	static const struct ab_digest challenge = {.realm = {"a.b", 3}};
+	static const struct
+	{
+		const char *header;
+		bool same, odd;
+	} cases[] = {
+			{"Authorization: Digest realm=\"a.b\", nonce=\"n\",", true, false},
+			{"Authorization: Digest realm=A.B", true, false},
+			{"Authorization: Digest realm=\"a\"", false, false},
+			{"Authorization: Digest nonce=\"n\"", false, false},
+			{"Authorization: Digest realm=\"a\\.b\"", true, true},
+			{"Authorization: Digest realm=\"x\", realm=\"a.b\"", true, true},
+			{"Authorization: Digest realm=\"x\", Digest realm=\"a.b\"", true,
+					true},
+			/* a registrar may take the CR for the end of a line */
+			{"X: y\rAuthorization: Digest realm=\"a.b\"", true, false}};
+	struct ab_digest d;
+	size_t i;
+
+	(void)state;
+	for(i = 0; i < COUNT_OF(cases); i++) {
+		assert_true(first(cases[i].header, &d));
+		expect(ab_digest_same_realm(&d, &challenge) == cases[i].same, "%s",
+				cases[i].header);
+		expect(d.odd == cases[i].odd, "%s", cases[i].header);
+	}
+}
+
 static void others_are_passed_over(void **state)
 {
 	static const char *const none[] = {"Authorization: Basic eA==",
@@ -288,6 +318,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(all_parts_are_read),
 			cmocka_unit_test(every_spelling_is_understood),
+			cmocka_unit_test(no_spelling_hides_credentials),
 			cmocka_unit_test(others_are_passed_over),
 			cmocka_unit_test(several_headers_come_one_by_one),
 			cmocka_unit_test(a_second_challenge_in_a_header_is_not_mixed_in),
