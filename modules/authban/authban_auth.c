@@ -115,7 +115,7 @@ int authban_auth_init(void)
 
 /* --- evidence --- */
 
-static int is_stream(const sip_msg_t *msg)
+int authban_is_stream(const sip_msg_t *msg)
 {
 	switch(msg->rcv.proto) {
 		case PROTO_TCP:
@@ -272,20 +272,26 @@ static size_t put_part(char *out, const str *part)
 	return n + 1;
 }
 
-/* The same for a retransmission and for a replay of the same answer. */
-static uint64_t answer_of(const sip_msg_t *msg, const dig_cred_t *cred)
+uint64_t authban_answer(const struct ab_addr *addr, const str *name,
+		const str *nonce, const str *nc, const str *response)
 {
-	const str *parts[] = {
-			&cred->username.whole, &cred->nonce, &cred->nc, &cred->response};
-	char data[sizeof(struct ab_addr) + 4 * (PART_MAX + 1)];
-	struct ab_addr addr;
-	size_t n = sizeof(addr), i;
+	const str *parts[] = {name, nonce, nc, response};
+	char data[sizeof(*addr) + 4 * (PART_MAX + 1)];
+	size_t n = sizeof(*addr), i;
 
-	authban_addr(&addr, &msg->rcv.src_ip);
-	memcpy(data, &addr, sizeof(addr));
+	memcpy(data, addr, sizeof(*addr));
 	for(i = 0; i < 4; i++)
 		n += put_part(data + n, parts[i]);
 	return authban_keyed_hash(data, n);
+}
+
+static uint64_t answer_of(const sip_msg_t *msg, const dig_cred_t *cred)
+{
+	struct ab_addr addr;
+
+	authban_addr(&addr, &msg->rcv.src_ip);
+	return authban_answer(&addr, &cred->username.whole, &cred->nonce, &cred->nc,
+			&cred->response);
 }
 
 void authban_evidence(sip_msg_t *msg, int judged, struct authban_evidence *out)
@@ -297,12 +303,12 @@ void authban_evidence(sip_msg_t *msg, int judged, struct authban_evidence *out)
 	if(parse_headers(msg, HDR_EOH_F, 0) < 0)
 		LM_DBG("cannot parse all headers\n");
 	if(!msg->authorization && !msg->proxy_auth) {
-		out->proof = is_stream(msg) ? AB_PROOF_STREAM : AB_PROOF_NONE;
+		out->proof = authban_is_stream(msg) ? AB_PROOF_STREAM : AB_PROOF_NONE;
 		return;
 	}
 	look_at_headers(msg, msg->authorization, out);
 	look_at_headers(msg, msg->proxy_auth, out);
-	if(is_stream(msg))
+	if(authban_is_stream(msg))
 		out->proof = AB_PROOF_STREAM;
 	cred = judged ? judged_credentials(msg) : NULL;
 	if(!cred)
