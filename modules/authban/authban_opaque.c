@@ -5,12 +5,12 @@
  */
 #include "authban_opaque.h"
 
-#include "ab_token.h"
 #include "authban_auth.h"
 #include "authban_mac.h"
 #include "authban_params.h"
 #include "authban_shared.h"
 #include "authban_stats.h"
+#include "authban_token.h"
 
 #include "core/data_lump.h"
 #include "core/dprint.h"
@@ -26,13 +26,10 @@
 static enum ab_token_result token_of(const struct ab_addr *addr,
 		const struct ab_digest *cred, struct ab_token *token)
 {
-	struct ab_now now = authban_now();
-
 	/* what follows is the registrar's own */
 	if(cred->opaque.len < AB_TOKEN_LEN)
 		return AB_TOKEN_MALFORMED;
-	return ab_token_check(authban_mac_token(), addr, ab_now_cluster_s(&now),
-			cred->opaque.s, AB_TOKEN_LEN, token);
+	return authban_token_check(addr, cred->opaque.s, AB_TOKEN_LEN, token);
 }
 
 bool authban_opaque_is_old(
@@ -41,8 +38,8 @@ bool authban_opaque_is_old(
 	struct ab_token token;
 
 	return token_of(addr, cred, &token) == AB_TOKEN_EXPIRED
-		   && ab_token_has_nonce(
-				   authban_mac_token(), &token, cred->nonce.s, cred->nonce.len);
+		   && ab_token_has_nonce(authban_upstream_key(), &token, cred->nonce.s,
+				   cred->nonce.len);
 }
 
 bool authban_opaque_is_deleted(
@@ -161,12 +158,10 @@ static void put_token(sip_msg_t *rpl, const struct ab_addr *addr,
 	static const char open[] = ", opaque=\"";
 	char text[sizeof(open) + AB_TOKEN_LEN];
 	char *token = text + sizeof(open) - 1;
-	struct ab_now now = authban_now();
 
 	memcpy(text, open, sizeof(open) - 1);
-	ab_token_make(authban_mac_token(), authban_mac_token(), addr,
-			ab_now_cluster_s(&now) + TOKEN_SECONDS, challenge->nonce.s,
-			challenge->nonce.len, token);
+	authban_token_make(addr, TOKEN_SECONDS, authban_upstream_key(),
+			challenge->nonce.s, challenge->nonce.len, token);
 	token[AB_TOKEN_LEN] = '"';
 	if(challenge->opaque.s)
 		put(place(rpl, challenge->opaque.s), token, AB_TOKEN_LEN);
