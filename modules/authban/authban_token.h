@@ -8,10 +8,7 @@
 
 #include "ab_token.h"
 
-/*
- * ab_token_check() as of now. A token that fitted is remembered until another does,
- * since one request asks for its token several times, and the MAC is what costs.
- */
+/* ab_token_check() as of now. */
 enum ab_token_result authban_token_check(const struct ab_addr *addr,
 		const char *text, size_t len, struct ab_token *out);
 
