@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * A botnet of random sources, one failure each, replaces the table's content
- * many times over. Meanwhile offenders guess at two paces, and must be banned at
+ * many times over. Meanwhile offenders guess in several styles, and must be banned at
  * the threshold all the same; bans that were there before must stay.
  * AUTHBAN_LONG=1: ten million sources at the default size; else a tenth.
  */
@@ -16,9 +16,18 @@
 #define THRESHOLD 5
 #define BANS 1000
 #define OFFENDERS_MAX 100
-#define PACES 2
+#define STYLES 4
+#define SURE 3 /* of these, nobody may be forgotten */
 
-static const uint32_t pace[PACES] = {1, 10}; /* seconds between two guesses */
+/*
+ * How an offender guesses: so often at once, then one guess every so many
+ * seconds. In 26 seconds the strangers fill the whole table: who comes back for
+ * the second guess later than that is forgotten, and printed only.
+ */
+static const struct style
+{
+	uint32_t at_once, pace;
+} style[STYLES] = {{1, 1}, {1, 10}, {THRESHOLD - 1, 40}, {1, 40}};
 
 struct offender
 {
@@ -31,10 +40,11 @@ struct flood
 	struct box box;
 	struct rng rng;
 	struct ab_key bans[BANS];
-	struct offender offender[PACES][OFFENDERS_MAX];
-	uint32_t offenders;				  /* of each pace, at any time */
-	uint32_t next;					  /* number of the next new offender */
-	uint32_t done[PACES], hit[PACES]; /* offenders that had THRESHOLD guesses */
+	struct offender offender[STYLES][OFFENDERS_MAX];
+	uint32_t offenders; /* of each style, at any time */
+	uint32_t next;		/* number of the next new offender */
+	uint32_t done[STYLES],
+			hit[STYLES]; /* offenders that had THRESHOLD guesses */
 };
 
 /* Any IPv4 or IPv6 address; offenders and bans are in 10.0.0.0/7 only. */
@@ -67,8 +77,10 @@ static void guess(struct flood *f, unsigned p, unsigned n)
 
 	if(o->failed == 0)
 		o->key = key_v4(f->next++);
-	box_fail(&f->box, &o->key);
-	if(++o->failed < THRESHOLD)
+	do
+		box_fail(&f->box, &o->key);
+	while(++o->failed < style[p].at_once);
+	if(o->failed < THRESHOLD)
 		return;
 	f->done[p]++;
 	f->hit[p] += box_check(&f->box, &o->key) == AB_STATE_BANNED;
@@ -80,9 +92,9 @@ static void one_second(struct flood *f, uint32_t second, uint32_t strangers)
 {
 	unsigned p, n;
 
-	for(p = 0; p < PACES; p++)
+	for(p = 0; p < STYLES; p++)
 		for(n = 0; n < f->offenders; n++)
-			if((second + n) % pace[p] == 0)
+			if((second + n) % style[p].pace == 0)
 				guess(f, p, n);
 	while(strangers-- > 0) {
 		struct ab_key key = random_source(&f->rng);
@@ -142,17 +154,18 @@ static void bans_and_offenders_outlast_a_flood_of_sources(void **state)
 			(unsigned long long)st.evictions,
 			(unsigned long long)st.evicted_bans, (unsigned long long)st.refused,
 			bans_kept(&f), BANS);
-	for(p = 0; p < PACES; p++)
-		printf("T18 offenders, a guess every %us: %u of %u banned at guess %d"
+	for(p = 0; p < STYLES; p++)
+		printf("T18 offenders, %u at once, then every %us: %u of %u banned at "
+			   "guess %d"
 			   " (%.3f%%)\n",
-				pace[p], f.hit[p], f.done[p], THRESHOLD,
+				style[p].at_once, style[p].pace, f.hit[p], f.done[p], THRESHOLD,
 				100.0 * f.hit[p] / f.done[p]);
 	assert_int_equal(bans_kept(&f), BANS);
 	assert_int_equal(st.evicted_bans, 0);
 	assert_true(st.entries <= st.capacity);
 	assert_true(st.evictions > sources / 2);
-	for(p = 0; p < PACES; p++)
-		expect(f.done[p] > 0 && f.hit[p] >= 0.999 * f.done[p], "pace %u", p);
+	for(p = 0; p < SURE; p++)
+		expect(f.done[p] > 0 && f.hit[p] >= 0.999 * f.done[p], "style %u", p);
 	/* the pages around the block are as they were */
 	box_close(&f.box);
 }
