@@ -24,16 +24,20 @@ levels='
 1 mac
 2 classify
 2 policy
+2 good
+3 policies
 3 names
 3 entry
 4 table
 5 judge
+6 guard
 5 token
 5 wire
 5 text
 5 url
-4 recent
-6 sync'
+1 recent
+1 breaker
+7 sync'
 
 # All of libc that the core may see and call: no I/O, no allocation, no log.
 headers='assert ctype endian errno inttypes limits signal stdalign stdatomic

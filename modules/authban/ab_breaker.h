@@ -20,16 +20,17 @@
 
 struct ab_breaker_bucket
 {
-	_Atomic uint64_t sources; /* map of distinct known-good sources that failed */
+	_Atomic uint64_t
+			sources; /* map of distinct known-good sources that failed */
 	_Atomic uint32_t failures, successes;
 };
 
 /* In shared memory, zeroed. */
 struct ab_breaker
 {
-	_Atomic uint32_t turn; /* number of the current bucket */
-	_Atomic uint32_t open; /* 1: no new bans */
-	_Atomic uint32_t since; /* monotonic seconds of the last change */
+	_Atomic uint32_t turn;		/* number of the current bucket */
+	_Atomic uint32_t open;		/* 1: no new bans */
+	_Atomic uint32_t since;		/* monotonic seconds of the last change */
 	_Atomic uint64_t suspended; /* failures that were not judged, ever */
 	struct ab_breaker_bucket bucket[2]; /* by turn % 2 */
 };

@@ -1,5 +1,5 @@
 /*
- * authban: what is kept of one source, and how it changes
+ * authban: what is kept of one source, pair, network or user, and how it changes
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -12,21 +12,42 @@
 #include <string.h>
 
 #define REPEATS_MAX 15 /* four bits */
+#define SLOW_MAX 255   /* eight bits */
+#define USER_BITS 64   /* a user's hash in place of an address */
 
 #define relaxed memory_order_relaxed
 
 const char *ab_proof_name(enum ab_proof proof)
 {
 	static const char *const names[AB_PROOF_MAX] = {
-			"none", "token", "stream", "nonce", "operator"};
+			"none", "token", "stream", "nonce", "operator", "script"};
 
 	return (size_t)proof < AB_PROOF_MAX ? names[proof] : "none";
+}
+
+struct ab_key ab_key_user(uint64_t user)
+{
+	struct ab_key key = {.kind = AB_KIND_USER, .plen = USER_BITS};
+	unsigned i;
+
+	for(i = 0; i < 8; i++)
+		key.addr.b[i] = (uint8_t)(user >> (56 - 8 * i));
+	return key;
+}
+
+struct ab_key ab_key_pair(const struct ab_prefix *source, uint64_t user)
+{
+	struct ab_key key = {source->addr, user, AB_KIND_PAIR, source->len};
+
+	return key;
 }
 
 bool ab_key_width_ok(const struct ab_key *key)
 {
 	bool v4 = key->plen >= AB_V4_BITS && ab_addr_is_v4(&key->addr);
 
+	if(key->kind == AB_KIND_USER)
+		return key->plen == USER_BITS;
 	if(key->kind == AB_KIND_ALLOW)
 		return key->plen
 			   >= (v4 ? AB_V4_BITS + AB_WIDEST_ALLOW_V4 : AB_WIDEST_ALLOW_V6);
@@ -57,20 +78,25 @@ void ab_entry_init(struct ab_slot *s, const struct ab_key *key,
 	atomic_store_explicit(&e->ident, ident_of(key), memory_order_release);
 	e->flags = 0;
 	e->proof = AB_PROOF_NONE;
+	e->policy = 0;
+	e->incarnation = incarnation;
 	e->wstart = 0;
 	e->version = 0;
 	memset(e->own, 0, sizeof(e->own));
 	memset(e->others, 0, sizeof(e->others));
 	e->seen = e->since = now->mono;
 	e->epoch = 0;
-	e->reason = e->origin = e->repeats = 0;
-	e->incarnation = incarnation;
+	e->reason = 0;
+	e->origin = 0;
+	e->repeats = 0;
+	e->slow = 0;
 	s->until = 0;
 	s->state = AB_STATE_NONE;
+	s->pairs = false;
 }
 
-/* What only holders of the lock look at begins with flags. */
-#define LOCKED_PART offsetof(struct ab_entry, flags)
+/* What only holders of the lock look at begins behind ident. */
+#define LOCKED_PART (offsetof(struct ab_entry, ident) + sizeof(uint16_t))
 
 static void copy_locked_part(struct ab_entry *to, const struct ab_entry *from)
 {
@@ -105,6 +131,10 @@ bool ab_entry_matches(const struct ab_entry *e, const struct ab_key *key)
 
 	addr_words(&key->addr, words);
 	/* acquire: the sequence is read again behind these loads */
+	if(key->kind == AB_KIND_PAIR
+			&& atomic_load_explicit(&e->extra, memory_order_acquire)
+					   != key->user)
+		return false;
 	return atomic_load_explicit(&e->addr[0], memory_order_acquire) == words[0]
 		   && atomic_load_explicit(&e->addr[1], memory_order_acquire)
 					  == words[1]
@@ -121,12 +151,16 @@ void ab_entry_key(const struct ab_entry *e, struct ab_key *key)
 	memcpy(key->addr.b, words, sizeof(key->addr.b));
 	key->kind = (uint8_t)(ident >> 8);
 	key->plen = (uint8_t)ident;
-	key->user = 0;
+	key->user = key->kind == AB_KIND_PAIR
+						? atomic_load_explicit(&e->extra, relaxed)
+						: 0;
 }
 
-static void get_distinct(const struct ab_entry *e, uint32_t maps[2])
+void ab_entry_distinct(const struct ab_entry *e, uint32_t maps[2])
 {
-	uint64_t both = atomic_load_explicit(&e->extra, relaxed);
+	uint64_t both = ab_entry_kind(e) == AB_KIND_PAIR
+							? 0
+							: atomic_load_explicit(&e->extra, relaxed);
 
 	maps[0] = (uint32_t)both;
 	maps[1] = (uint32_t)(both >> 32);
@@ -134,7 +168,8 @@ static void get_distinct(const struct ab_entry *e, uint32_t maps[2])
 
 static void set_distinct(struct ab_entry *e, uint32_t cur, uint32_t prev)
 {
-	atomic_store_explicit(&e->extra, (uint64_t)prev << 32 | cur, relaxed);
+	if(ab_entry_kind(e) != AB_KIND_PAIR)
+		atomic_store_explicit(&e->extra, (uint64_t)prev << 32 | cur, relaxed);
 }
 
 static void clear_counts(struct ab_entry *e)
@@ -144,10 +179,14 @@ static void clear_counts(struct ab_entry *e)
 	set_distinct(e, 0, 0);
 }
 
-/* The cluster second of a version. */
-static uint32_t version_second(uint64_t version)
+uint32_t ab_version_second(uint64_t version)
 {
 	return (uint32_t)((version >> 16) / 1000);
+}
+
+static uint32_t later(uint32_t now, uint32_t seconds)
+{
+	return seconds < UINT32_MAX - now ? now + seconds : UINT32_MAX;
 }
 
 /* From now on only later failures count. Never the epoch of before, even when a
@@ -158,18 +197,21 @@ static void begin_epoch(struct ab_entry *e, uint32_t second)
 	e->epoch = second > e->epoch ? second : e->epoch + 1;
 }
 
-static void end_state(struct ab_slot *s, const struct ab_now *now)
+static void end_state(struct ab_slot *s, const struct ab_settings *set,
+		const struct ab_now *now)
 {
 	struct ab_entry *e = s->e;
 
 	if(s->state == AB_STATE_BANNED || s->state == AB_STATE_DRY_RUN) {
 		/* the same on every proxy that knows the ban */
-		begin_epoch(e, s->state == AB_STATE_BANNED ? version_second(e->version)
-												   : ab_now_cluster_s(now));
+		begin_epoch(e, s->state == AB_STATE_BANNED
+							   ? ab_version_second(e->version)
+							   : ab_now_cluster_s(now));
 		e->since = s->until;
 	}
 	s->state = AB_STATE_NONE;
-	s->until = 0;
+	/* a ban of one of its pairs may have begun before and outlast it */
+	s->until = s->pairs ? later(now->mono, (uint32_t)set->ban_time_max) : 0;
 }
 
 static void roll_window(struct ab_entry *e, uint32_t length, uint32_t now_s)
@@ -180,7 +222,7 @@ static void roll_window(struct ab_entry *e, uint32_t length, uint32_t now_s)
 
 	if(age == 0)
 		return;
-	get_distinct(e, maps);
+	ab_entry_distinct(e, maps);
 	if(age == 1) {
 		e->own[1] = e->own[0];
 		e->others[1] = e->others[0];
@@ -196,26 +238,81 @@ void ab_entry_refresh(struct ab_slot *s, const struct ab_settings *set,
 		const struct ab_now *now)
 {
 	if(s->state != AB_STATE_NONE && s->until <= now->mono)
-		end_state(s, now);
+		end_state(s, set, now);
+	if(s->state == AB_STATE_NONE && s->until <= now->mono)
+		s->pairs = false;
 	/* while a ban lasts its counts stand still: they are why it was made */
 	if(s->state != AB_STATE_BANNED && s->state != AB_STATE_DRY_RUN)
 		roll_window(s->e, (uint32_t)set->window, ab_now_cluster_s(now));
 }
 
+static uint32_t slow_now(const struct ab_entry *e,
+		const struct ab_settings *set, const struct ab_now *now)
+{
+	return ab_policy_leak(set, e->slow, now->mono - e->seen);
+}
+
+/* Something happened: `more` failures that nobody told of before. */
+static void touch(struct ab_entry *e, const struct ab_settings *set,
+		const struct ab_now *now, uint32_t more)
+{
+	uint32_t level = slow_now(e, set, now);
+
+	e->slow = (more < SLOW_MAX - level ? level + more : SLOW_MAX) & 0xffu;
+	e->seen = now->mono;
+}
+
 void ab_entry_count(struct ab_slot *s, const struct ab_settings *set,
-		const struct ab_now *now, uint64_t user, uint32_t weight)
+		const struct ab_now *now, uint64_t thing, uint32_t weight)
 {
 	struct ab_entry *e = s->e;
 	uint32_t maps[2];
 
 	ab_entry_refresh(s, set, now);
 	e->own[0] = ab_saturate16(e->own[0], weight);
-	if(user != 0) {
-		get_distinct(e, maps);
-		set_distinct(e, ab_distinct_add(maps[0], user), maps[1]);
+	if(thing != 0) {
+		ab_entry_distinct(e, maps);
+		set_distinct(e, ab_distinct_add(maps[0], thing), maps[1]);
 	}
-	e->seen = now->mono;
-	e->flags |= AB_UNSENT_COUNT;
+	touch(e, set, now, weight);
+	ab_entry_set_flags(e, e->flags | AB_UNSENT_COUNT);
+}
+
+void ab_entry_void(struct ab_slot *s, const struct ab_settings *set,
+		const struct ab_now *now, uint32_t epoch)
+{
+	struct ab_entry *e = s->e;
+
+	ab_entry_refresh(s, set, now);
+	if(e->epoch >= epoch
+			|| (s->state == AB_STATE_BANNED
+					&& ab_version_second(e->version) > epoch))
+		return;
+	begin_epoch(e, epoch);
+	e->repeats = 0;
+	e->slow = 0;
+	s->state = AB_STATE_NONE;
+	s->until = 0;
+}
+
+bool ab_entry_gate(struct ab_slot *s, const struct ab_settings *set,
+		const struct ab_now *now)
+{
+	ab_entry_refresh(s, set, now);
+	if(s->state != AB_STATE_BANNED && s->state != AB_STATE_DRY_RUN)
+		return true;
+	if(now->mono - s->e->seen < (uint32_t)set->pace)
+		return false;
+	touch(s->e, set, now, 0);
+	return true;
+}
+
+void ab_entry_refund(struct ab_slot *s, const struct ab_settings *set,
+		const struct ab_now *now)
+{
+	ab_entry_refresh(s, set, now);
+	if(s->state == AB_STATE_BANNED || s->state == AB_STATE_DRY_RUN)
+		s->e->seen = now->mono - (uint32_t)set->pace;
 }
 
 static uint16_t max16(uint16_t a, uint32_t b)
@@ -227,10 +324,11 @@ void ab_entry_merge(struct ab_slot *s, const struct ab_settings *set,
 		const struct ab_now *now, const struct ab_others *others)
 {
 	struct ab_entry *e = s->e;
-	uint32_t maps[2];
+	uint32_t news, maps[2];
 	unsigned age;
 
 	ab_entry_refresh(s, set, now);
+	news = (uint32_t)e->others[0] + e->others[1];
 	/* an unban came in between: these were counted before it */
 	if(others->epoch < e->epoch || s->state == AB_STATE_BANNED
 			|| s->state == AB_STATE_DRY_RUN)
@@ -238,16 +336,19 @@ void ab_entry_merge(struct ab_slot *s, const struct ab_settings *set,
 	age = ab_window_age(others->wstart, e->wstart, (uint32_t)set->window);
 	if(age == 2)
 		return;
-	get_distinct(e, maps);
+	ab_entry_distinct(e, maps);
 	if(age == 1) { /* the window turned while the answer was under way */
 		e->others[1] = max16(e->others[1], others->count[0]);
 		set_distinct(e, maps[0], maps[1] | others->distinct[0]);
-		return;
+	} else {
+		e->others[0] = max16(e->others[0], others->count[0]);
+		e->others[1] = max16(e->others[1], others->count[1]);
+		set_distinct(e, maps[0] | others->distinct[0],
+				maps[1] | others->distinct[1]);
 	}
-	e->others[0] = max16(e->others[0], others->count[0]);
-	e->others[1] = max16(e->others[1], others->count[1]);
-	set_distinct(
-			e, maps[0] | others->distinct[0], maps[1] | others->distinct[1]);
+	news = (uint32_t)e->others[0] + e->others[1] - news;
+	if(news > 0)
+		touch(e, set, now, news);
 }
 
 static uint32_t estimate(const struct ab_entry *e, uint32_t cur, uint32_t prev,
@@ -264,7 +365,7 @@ static uint32_t spread_of(const struct ab_entry *e, uint32_t repeats)
 
 	ab_entry_key(e, &key);
 	/* multipliers: the golden ratio and xxHash's first prime */
-	return (uint32_t)(((ab_load_le64(key.addr.b) + repeats)
+	return (uint32_t)(((ab_load_le64(key.addr.b) + key.user + repeats)
 									  * UINT64_C(0x9e3779b97f4a7c15)
 							  ^ ab_load_le64(key.addr.b + 8))
 							  * UINT64_C(0x9e3779b185ebca87)
@@ -288,11 +389,13 @@ void ab_entry_counts(const struct ab_slot *s, const struct ab_settings *set,
 	const struct ab_entry *e = s->e;
 	uint32_t maps[2];
 
-	get_distinct(e, maps);
+	ab_entry_distinct(e, maps);
 	out->failures = estimate(e, (uint32_t)e->own[0] + e->others[0],
 			(uint32_t)e->own[1] + e->others[1], set, now);
 	out->own = estimate(e, e->own[0], e->own[1], set, now);
-	out->users = ab_distinct_count(maps[0] | maps[1]);
+	out->kind = ab_entry_kind(e);
+	out->things = ab_distinct_count(maps[0] | maps[1]);
+	out->slow = slow_now(e, set, now);
 	out->repeats = (uint8_t)remembered(s, set, now);
 	out->spread = spread_of(e, out->repeats);
 }
@@ -305,11 +408,6 @@ static uint64_t next_version(
 	return (ms > known ? ms : known + 1) << 16 | node;
 }
 
-static uint32_t later(uint32_t now, uint32_t seconds)
-{
-	return seconds < UINT32_MAX - now ? now + seconds : UINT32_MAX;
-}
-
 /* What another proxy's ban was made for, so that every proxy can show it. */
 static void take_evidence(struct ab_entry *e, const struct ab_change *c)
 {
@@ -320,7 +418,7 @@ static void take_evidence(struct ab_entry *e, const struct ab_change *c)
 		return;
 	e->others[1] = 0;
 	e->others[0] = ab_saturate16(c->failures - mine, 0);
-	get_distinct(e, maps);
+	ab_entry_distinct(e, maps);
 	set_distinct(e, maps[0] | c->distinct, maps[1]);
 }
 
@@ -338,81 +436,24 @@ bool ab_entry_change(struct ab_slot *s, const struct ab_settings *set,
 		e->version = c->version ? c->version : next_version(e, now, c->node);
 	s->state = c->state;
 	s->until = later(now->mono, c->seconds);
+	touch(e, set, now, 0);
 	if(c->state == AB_STATE_UNBANNED) {
-		begin_epoch(e, version_second(e->version));
+		begin_epoch(e, ab_version_second(e->version));
 		e->since = now->mono;
 		e->repeats = 0;
+		e->slow = 0;
+		s->pairs = false;
 	} else {
 		if(!was_banned)
 			e->since = now->mono - c->ago;
 		take_evidence(e, c);
-		e->repeats = c->repeats < REPEATS_MAX ? c->repeats : REPEATS_MAX;
+		e->repeats =
+				(c->repeats < REPEATS_MAX ? c->repeats : REPEATS_MAX) & 15u;
 	}
-	e->proof = c->proof;
-	e->reason = c->reason & 0x3ffu;
-	e->origin = c->origin & 0x3ffu;
-	e->seen = now->mono;
+	e->proof = c->proof & 7u;
+	e->reason = c->reason & (AB_NAME_NUMBERS - 1);
+	e->origin = c->origin & (AB_NAME_NUMBERS - 1);
 	if(c->local && c->state != AB_STATE_DRY_RUN)
-		e->flags |= AB_UNSENT_STATE;
+		ab_entry_set_flags(e, e->flags | AB_UNSENT_STATE);
 	return true;
-}
-
-void ab_entry_view(const struct ab_slot *s, const struct ab_settings *set,
-		const struct ab_now *now, struct ab_view *out)
-{
-	struct ab_entry copy = *s->e;
-	struct ab_slot at = {&copy, s->until, s->state};
-	struct ab_counts counts;
-
-	ab_entry_refresh(&at, set, now);
-	ab_entry_counts(&at, set, now, &counts);
-	ab_entry_key(&copy, &out->key);
-	get_distinct(&copy, out->distinct);
-	memcpy(out->own, copy.own, sizeof(out->own));
-	memcpy(out->others, copy.others, sizeof(out->others));
-	out->state = at.state;
-	out->proof = copy.proof;
-	out->repeats = counts.repeats;
-	out->flags = copy.flags;
-	/* of a state that is over neither cause nor author is left */
-	out->reason = at.state != AB_STATE_NONE ? (uint16_t)copy.reason : 0;
-	out->origin = at.state != AB_STATE_NONE ? (uint16_t)copy.origin : 0;
-	/* a live ban shows the counts that made it, not what is left of them */
-	out->failures = at.state == AB_STATE_BANNED || at.state == AB_STATE_DRY_RUN
-							? (uint32_t)copy.own[0] + copy.own[1]
-									  + copy.others[0] + copy.others[1]
-							: counts.failures;
-	out->users = counts.users;
-	out->ttl = at.state != AB_STATE_NONE ? at.until - now->mono : 0;
-	out->age = now->mono - copy.since;
-	out->idle = now->mono - copy.seen;
-	out->wstart = copy.wstart;
-	out->epoch = copy.epoch;
-	out->version = copy.version;
-	out->incarnation = (uint8_t)copy.incarnation;
-}
-
-enum ab_worth ab_entry_worth(const struct ab_slot *s,
-		const struct ab_settings *set, const struct ab_now *now)
-{
-	struct ab_view v;
-	bool unsent;
-
-	ab_entry_view(s, set, now, &v);
-	if(v.state == AB_STATE_BANNED && v.key.kind == AB_KIND_ALLOW)
-		return AB_WORTH_ALLOWED;
-	if(v.state == AB_STATE_BANNED || v.state == AB_STATE_DRY_RUN)
-		return AB_WORTH_BANNED;
-	if(v.state == AB_STATE_UNBANNED)
-		return AB_WORTH_UNBANNED;
-	/* its epoch keeps shares from before the ban from counting */
-	if(v.repeats > 0 || (v.epoch != 0 && v.age <= 2 * (uint32_t)set->window))
-		return AB_WORTH_REMEMBERED;
-	unsent = v.flags & AB_UNSENT_ANY;
-	if(v.failures > 1)
-		return unsent ? AB_WORTH_UNSENT : AB_WORTH_FAILURES;
-	if(unsent)
-		return AB_WORTH_ONE_UNSENT;
-	return v.failures || v.own[0] || v.own[1] ? AB_WORTH_ONE_FAILURE
-											  : AB_WORTH_NOTHING;
 }

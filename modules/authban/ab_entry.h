@@ -26,23 +26,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum ab_kind
-{
-	AB_KIND_FREE = 0,
-	AB_KIND_SOURCE, /* an address, or a network that an operator banned */
-	AB_KIND_ALLOW,	/* an address or network that is never banned; its state
-					   AB_STATE_BANNED means: in force, _UNBANNED: taken back */
-	AB_KIND_MAX
-};
-
-/* What names an entry. `user` is for kinds that have one, else 0. */
+/* What names an entry. A user is a keyed hash, the same on every proxy. */
 struct ab_key
 {
-	struct ab_addr addr;
-	uint64_t user;
-	uint8_t kind; /* enum ab_kind */
-	uint8_t plen; /* over 128 bits */
+	struct ab_addr addr; /* kind USER: the hash of the user, 8 bytes, then 0 */
+	uint64_t user;		 /* kind PAIR: the hash of the user; else 0 */
+	uint8_t kind;		 /* enum ab_kind */
+	uint8_t plen;		 /* over 128 bits */
 };
+
+/* A user under attack; a user (not 0) at a source. */
+struct ab_key ab_key_user(uint64_t user);
+struct ab_key ab_key_pair(const struct ab_prefix *source, uint64_t user);
 
 /* Whether a network is narrow enough to be banned, or allowed, at all
  * (AB_WIDEST_*): by an operator, a file or a record of another proxy. */
@@ -76,7 +71,9 @@ enum ab_proof
 	AB_PROOF_TOKEN,
 	AB_PROOF_STREAM,
 	AB_PROOF_NONCE,
-	AB_PROOF_OPERATOR, /* nobody had to: an operator or the script said so */
+	AB_PROOF_OPERATOR, /* nobody had to: an operator or the script said so, and
+						  meant everybody there */
+	AB_PROOF_SCRIPT,   /* the script vouches for the failures that it found */
 	AB_PROOF_MAX
 };
 
@@ -94,33 +91,44 @@ struct ab_entry
 {
 	/* read without the lock, to compare the key */
 	_Atomic uint64_t addr[2];
-	_Atomic uint64_t extra; /* user's hash, or two maps of distinct users */
+	_Atomic uint64_t
+			extra; /* a pair's user, else two maps of distinct things */
 	_Atomic uint16_t ident; /* kind << 8 | prefix length; 0: free */
 	/* only under the lock */
-	uint8_t flags;
-	uint8_t proof;		/* enum ab_proof of the last state */
-	uint32_t wstart;	/* start of the current window, cluster seconds */
-	uint64_t version;	/* of the last state: cluster ms << 16 | node */
-	uint16_t own[2];	/* failures seen here: this window, the one before */
-	uint16_t others[2]; /* by the other proxies, as last read */
-	uint32_t seen;		/* last failure or state, monotonic seconds */
-	uint32_t since;		/* begin of the ban; after it: its end */
-	uint32_t epoch;		/* counts begin here, cluster seconds */
-	uint32_t reason : 10;
-	uint32_t origin : 10;	  /* node that made the state (ab_names) */
+	uint16_t flags : 4;	 /* AB_UNSENT_*, AB_INFLIGHT_* */
+	uint16_t proof : 3;	 /* enum ab_proof of the last state */
+	uint16_t reason : 9; /* of the last state (ab_names) */
+	uint32_t wstart;	 /* start of the current window, cluster seconds */
+	uint64_t version;	 /* of the last state: cluster ms << 16 | node */
+	uint16_t own[2];	 /* failures seen here: this window, the one before */
+	uint16_t others[2];	 /* by the other proxies, as last read */
+	uint32_t seen;		 /* last failure or state, or stranger let through while
+						   banned; monotonic seconds */
+	uint32_t since;		 /* begin of the ban; after it: its end */
+	uint32_t epoch;		 /* counts begin here, cluster seconds */
+	uint32_t origin : 9; /* node that made the state (ab_names) */
 	uint32_t repeats : 4;	  /* bans within memory, this one included */
+	uint32_t policy : 3;	  /* of the last failure (ab_policies.h) */
+	uint32_t slow : 8;		  /* leaky bucket over long_window, as of `seen` */
 	uint32_t incarnation : 8; /* tells the shares of an evicted and remade entry
 								 apart */
 };
 
 _Static_assert(sizeof(struct ab_entry) == 64, "an entry is one cache line");
 
+static inline void ab_entry_set_flags(struct ab_entry *e, unsigned flags)
+{
+	e->flags = flags & AB_UNSENT_ANY;
+}
+
 /* An entry together with what the index line holds of it. */
 struct ab_slot
 {
 	struct ab_entry *e;
-	uint32_t until; /* end of the state, monotonic seconds */
+	uint32_t until; /* end of the state, monotonic seconds; of a source that is
+					   not banned: until when its pairs may be */
 	uint8_t state;	/* enum ab_state */
+	bool pairs;		/* a source: some of its pairs may be banned */
 };
 
 /* Versions below this are generations of a proxy's own configuration: they are
@@ -153,14 +161,15 @@ struct ab_view
 	uint64_t version;
 	uint32_t distinct[2]; /* maps: this window, the one before */
 	uint32_t failures;	  /* sliding estimate over all proxies */
-	uint32_t users;		  /* distinct users, estimate */
-	uint32_t ttl;		  /* seconds left of the state, 0 when none */
-	uint32_t age;		  /* seconds since it began */
-	uint32_t idle;		  /* seconds since the last failure or change */
+	uint32_t users; /* distinct users (of a source) or sources, estimate */
+	uint32_t slow;	/* level of the leaky bucket */
+	uint32_t ttl;	/* seconds left of the state, 0 when none */
+	uint32_t age;	/* seconds since it began */
+	uint32_t idle;	/* seconds since the last failure or change */
 	uint32_t wstart, epoch;
 	uint16_t reason, origin;
 	uint16_t own[2], others[2];
-	uint8_t state, proof, repeats, flags, incarnation;
+	uint8_t state, proof, repeats, flags, incarnation, policy;
 };
 
 /* The other proxies' shares of one entry, summed up by the sync process. */
@@ -195,15 +204,33 @@ void ab_entry_key(const struct ab_entry *e, struct ab_key *key);
 void ab_entry_refresh(struct ab_slot *s, const struct ab_settings *set,
 		const struct ab_now *now);
 
-/* Counts `weight` failures of a user (a hash of it; 0: unknown). */
+/* Counts `weight` failures of a thing: the user that a source tried, the source
+ * that tried a user (a keyed hash; 0: not to be counted as one). */
 void ab_entry_count(struct ab_slot *s, const struct ab_settings *set,
-		const struct ab_now *now, uint64_t user, uint32_t weight);
+		const struct ab_now *now, uint64_t thing, uint32_t weight);
+
+/* Forgets counts, repeats and ban when they are older than cluster second `epoch`:
+ * a pair's, since its source was unbanned. */
+void ab_entry_void(struct ab_slot *s, const struct ab_settings *set,
+		const struct ab_now *now, uint32_t epoch);
+
+/* Of a banned entry that spares those who are known-good: whether one stranger may
+ * pass now, which then holds up the next for `pace` seconds. */
+bool ab_entry_gate(struct ab_slot *s, const struct ab_settings *set,
+		const struct ab_now *now);
+
+/* That stranger has logged in: the next may come at once. */
+void ab_entry_refund(struct ab_slot *s, const struct ab_settings *set,
+		const struct ab_now *now);
+
+/* The cluster second of a version: when its state began. */
+uint32_t ab_version_second(uint64_t version);
 
 /* Takes over what the others have counted. Within a window sums only grow. */
 void ab_entry_merge(struct ab_slot *s, const struct ab_settings *set,
 		const struct ab_now *now, const struct ab_others *others);
 
-/* What the policy is asked with. */
+/* What the policy is asked with; what the attempt is, is not filled in. */
 void ab_entry_counts(const struct ab_slot *s, const struct ab_settings *set,
 		const struct ab_now *now, struct ab_counts *out);
 
@@ -211,6 +238,10 @@ void ab_entry_counts(const struct ab_slot *s, const struct ab_settings *set,
  * version is known already. */
 bool ab_entry_change(struct ab_slot *s, const struct ab_settings *set,
 		const struct ab_now *now, const struct ab_change *change);
+
+/* The maps of distinct things: this window, the one before. A pair has one user and
+ * no room for maps. */
+void ab_entry_distinct(const struct ab_entry *e, uint32_t maps[2]);
 
 /* Fills in a view; refreshes a copy, not the entry. */
 void ab_entry_view(const struct ab_slot *s, const struct ab_settings *set,

@@ -17,8 +17,8 @@
 
 struct ab_good
 {
-	struct ab_recent *facts;
-	uint8_t key[16]; /* random: nobody may choose where a fact lies */
+	struct ab_recent *facts; /* NULL: nobody is ever known */
+	uint8_t key[16];		 /* random: nobody may choose where a fact lies */
 };
 
 /* One party: a user (keyed hash, not 0) at a source, and the flow it came by. */
@@ -26,7 +26,8 @@ struct ab_party
 {
 	struct ab_prefix source;
 	uint64_t user;
-	uint64_t flow; /* any number made of exact address, port and transport; 0: none */
+	uint64_t
+			flow; /* any number made of exact address, port and transport; 0: none */
 };
 
 /* A success. Returns whether this user was known-good at this source before.

@@ -13,6 +13,7 @@
 #include "ab_breaker.h"
 #include "ab_good.h"
 #include "ab_judge.h"
+#include "ab_policies.h"
 
 struct ab_guard
 {
@@ -64,9 +65,9 @@ void ab_guard_others(const struct ab_guard *g, const struct ab_key *key,
 enum ab_guard_verdict
 {
 	AB_GUARD_PASS = 0,
-	AB_GUARD_LOOK,	  /* depends on the credentials: ask ab_guard_look() */
-	AB_GUARD_SOURCE,  /* the source, or its network, is banned: -1 */
-	AB_GUARD_PAIR	  /* this user from this source is: -2 */
+	AB_GUARD_LOOK,	 /* depends on the credentials: ask ab_guard_look() */
+	AB_GUARD_SOURCE, /* the source, or its network, is banned: -1 */
+	AB_GUARD_PAIR	 /* this user from this source is: -2 */
 };
 
 struct ab_guard_answer
@@ -91,15 +92,17 @@ struct ab_guard_answer ab_guard_look(
 /* The network that a source is counted in: false when it has none. */
 bool ab_guard_network(const struct ab_prefix *source, struct ab_prefix *net);
 
-/* Keys of the entries beside the source's. */
-struct ab_key ab_key_pair(const struct ab_prefix *source, uint64_t user);
+/* The key of a network. */
 struct ab_key ab_key_network(const struct ab_prefix *net);
-struct ab_key ab_key_user(uint64_t user);
 
 #define AB_USER_NOBODY 1 /* stands for "no user" in pairs */
 
-/* Lifts the ban of a source, and (since it is slow, only when `pairs`) those of its
- * pairs one by one; without it they are void all the same. */
+/* Applies a ban or unban that came from another proxy. */
+void ab_guard_apply(const struct ab_guard *g, const struct ab_key *key,
+		const struct ab_change *change, struct ab_judgement *out);
+
+/* Lifts the ban of a source, or of a network and its restriction. Bans of the
+ * source's pairs are void from then on. out->ok false: nothing is known of it. */
 void ab_guard_unban(const struct ab_guard *g, const struct ab_key *key,
 		uint16_t reason, struct ab_judgement *out);
 

@@ -14,9 +14,8 @@ struct task
 {
 	const struct ab_judge *j;
 	struct ab_judgement *out;
-	uint64_t user;
-	uint32_t weight;
-	enum ab_proof proof;
+	const struct ab_blow *blow;
+	const struct ab_circumstances *at;
 	const struct ab_others *others;
 	const struct ab_change *change;
 	struct ab_entry copy; /* of the entry afterwards */
@@ -71,19 +70,43 @@ static struct ab_change own_change(
 	return c;
 }
 
+static enum ab_level level_of(const struct task *t, const struct ab_slot *s)
+{
+	struct ab_counts counts;
+
+	if(is_ban(s->state))
+		return AB_LEVEL_RESTRICTED;
+	ab_entry_counts(s, t->j->set, &t->j->now, &counts);
+	return ab_policy_level(t->j->set, &counts);
+}
+
+static bool is_crowd(const struct ab_slot *s)
+{
+	enum ab_kind kind = ab_entry_kind(s->e);
+
+	return kind == AB_KIND_NETWORK || kind == AB_KIND_USER;
+}
+
 /* Asks the policy; a source that is banned already is not judged again. */
 static void decide(struct task *t, struct ab_slot *s, enum ab_proof proof)
 {
+	const struct ab_circumstances *at = t->at;
 	struct ab_counts counts;
 	struct ab_decision d;
 	struct ab_change c;
 
-	if(s->state == AB_STATE_BANNED
+	if(at->suspended || s->state == AB_STATE_BANNED
 			|| (s->state == AB_STATE_DRY_RUN
 					&& t->j->set->mode == AB_MODE_DRY_RUN))
 		return;
 	ab_entry_counts(s, t->j->set, &t->j->now, &counts);
-	d = ab_policy_decide(t->j->set, &counts);
+	counts.shared = at->shared;
+	counts.good = at->good;
+	/* in grace after an unban a source answers for itself alone */
+	counts.net_level =
+			s->state == AB_STATE_UNBANNED ? AB_LEVEL_NONE : at->net_level;
+	counts.user_level = at->user_level;
+	d = ab_policy_decide(at->limits ? at->limits : t->j->set, &counts);
 	if(d.verdict == AB_VERDICT_PASS)
 		return;
 	c = own_change(t->j,
@@ -95,25 +118,55 @@ static void decide(struct task *t, struct ab_slot *s, enum ab_proof proof)
 	t->out->news = ab_entry_change(s, t->j->set, &t->j->now, &c);
 }
 
+/* What was added is in; what does it mean? `before`: the level without it. */
+static void conclude(struct task *t, struct ab_slot *s, enum ab_level before)
+{
+	if(is_crowd(s)) {
+		t->out->level = (uint8_t)level_of(t, s);
+		t->out->crossed =
+				before == AB_LEVEL_NONE && t->out->level != AB_LEVEL_NONE;
+	}
+	decide(t, s, (enum ab_proof)s->e->proof);
+	report(t, s);
+}
+
+/* A source remembers until when it has banned pairs. */
+static void note_pairs(struct ab_slot *s, uint32_t until)
+{
+	if(until == 0)
+		return;
+	s->pairs = true;
+	if(s->state == AB_STATE_NONE && s->until < until)
+		s->until = until;
+}
+
 static void failure(struct ab_slot *s, void *arg)
 {
 	struct task *t = arg;
+	enum ab_level before;
 
-	ab_entry_count(s, t->j->set, &t->j->now, t->user, t->weight);
+	if(t->at->void_before)
+		ab_entry_void(s, t->j->set, &t->j->now, t->at->void_before);
+	ab_entry_refresh(s, t->j->set, &t->j->now);
+	before = is_crowd(s) ? level_of(t, s) : AB_LEVEL_NONE;
+	ab_entry_count(s, t->j->set, &t->j->now, t->blow->thing, t->blow->weight);
+	s->e->policy = t->blow->policy & 7u;
 	/* kept for a ban that the others' shares complete later */
 	if(!is_ban(s->state))
-		s->e->proof = (uint8_t)t->proof;
-	decide(t, s, t->proof);
-	report(t, s);
+		s->e->proof = t->blow->proof & 7u;
+	note_pairs(s, t->at->pairs_until);
+	conclude(t, s, before);
 }
 
 static void merge(struct ab_slot *s, void *arg)
 {
 	struct task *t = arg;
+	enum ab_level before;
 
+	ab_entry_refresh(s, t->j->set, &t->j->now);
+	before = is_crowd(s) ? level_of(t, s) : AB_LEVEL_NONE;
 	ab_entry_merge(s, t->j->set, &t->j->now, t->others);
-	decide(t, s, (enum ab_proof)s->e->proof);
-	report(t, s);
+	conclude(t, s, before);
 }
 
 static void change(struct ab_slot *s, void *arg)
@@ -144,21 +197,81 @@ static void run(const struct ab_key *key, enum ab_find find, ab_slot_f fn,
 }
 
 void ab_judge_failure(const struct ab_judge *j, const struct ab_key *key,
-		uint64_t user, uint32_t weight, enum ab_proof proof,
-		struct ab_judgement *out)
+		const struct ab_blow *blow, struct ab_judgement *out)
 {
-	struct task t = {
-			.j = j, .out = out, .user = user, .weight = weight, .proof = proof};
+	struct task t = {.j = j, .out = out, .blow = blow, .at = &blow->at};
 
 	run(key, AB_FIND_OR_MAKE, failure, &t);
 }
 
 void ab_judge_others(const struct ab_judge *j, const struct ab_key *key,
-		const struct ab_others *others, struct ab_judgement *out)
+		const struct ab_others *others, const struct ab_circumstances *at,
+		struct ab_judgement *out)
 {
-	struct task t = {.j = j, .out = out, .others = others};
+	struct task t = {.j = j, .out = out, .others = others, .at = at};
 
 	run(key, AB_FIND, merge, &t);
+}
+
+struct note
+{
+	const struct ab_judge *j;
+	uint32_t until;
+};
+
+static void note(struct ab_slot *s, void *arg)
+{
+	const struct note *n = arg;
+
+	ab_entry_refresh(s, n->j->set, &n->j->now);
+	note_pairs(s, n->until);
+}
+
+void ab_judge_note_pairs(
+		const struct ab_judge *j, const struct ab_key *source, uint32_t until)
+{
+	struct note n = {j, until};
+
+	ab_table_update(
+			j->table, source, AB_FIND_OR_MAKE, j->set, &j->now, note, &n);
+}
+
+struct gate
+{
+	const struct ab_judge *j;
+	bool pass, dry;
+};
+
+static void gate(struct ab_slot *s, void *arg)
+{
+	struct gate *g = arg;
+
+	g->pass = ab_entry_gate(s, g->j->set, &g->j->now);
+	g->dry = s->state == AB_STATE_DRY_RUN;
+}
+
+bool ab_judge_gate(
+		const struct ab_judge *j, const struct ab_key *key, bool *dry)
+{
+	struct gate g = {j, true, false};
+
+	ab_table_update(j->table, key, AB_FIND, j->set, &j->now, gate, &g);
+	*dry = g.dry;
+	return g.pass;
+}
+
+static void refund(struct ab_slot *s, void *arg)
+{
+	const struct ab_judge *j = arg;
+
+	ab_entry_refund(s, j->set, &j->now);
+}
+
+void ab_judge_refund(const struct ab_judge *j, const struct ab_key *key)
+{
+	struct ab_judge copy = *j;
+
+	ab_table_update(j->table, key, AB_FIND, j->set, &j->now, refund, &copy);
 }
 
 void ab_judge_ban(const struct ab_judge *j, const struct ab_key *key,

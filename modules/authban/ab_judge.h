@@ -31,22 +31,53 @@ struct ab_judgement
 {
 	bool ok;			 /* false: no lock or no room; the message passes */
 	bool news;			 /* this call made (or lifted) the ban: log it, once */
+	bool crossed;		 /* a network or user came under watch by this call */
 	uint8_t state;		 /* enum ab_state afterwards */
+	uint8_t level;		 /* enum ab_level of a network or user afterwards */
 	struct ab_view view; /* the entry afterwards; only when ok */
 };
 
-/*
- * Counts `weight` failures of a source whose sender has proved its address as
- * `proof` says, and bans it when that reaches a limit. `user` is a keyed hash
- * of the user that was tried, 0 when there is none.
- */
+/* What an entry's counts do not say, and the policy asks for. */
+struct ab_circumstances
+{
+	bool shared, good; /* as in struct ab_counts */
+	enum ab_level net_level, user_level;
+	bool suspended;					  /* count, but ban nobody */
+	const struct ab_settings *limits; /* of the policy; NULL: the judge's */
+	uint32_t pairs_until; /* source: a pair of it is banned until then; or 0 */
+	uint32_t void_before; /* pair: cluster second of its source's last unban */
+};
+
+/* One failed attempt as it concerns one entry. */
+struct ab_blow
+{
+	uint64_t thing; /* what is counted as distinct (ab_entry_count()) */
+	uint32_t weight;
+	enum ab_proof proof; /* of the sender's address */
+	unsigned policy;
+	struct ab_circumstances at;
+};
+
+/* Counts a failure on one entry, and bans it when that reaches a limit. */
 void ab_judge_failure(const struct ab_judge *j, const struct ab_key *key,
-		uint64_t user, uint32_t weight, enum ab_proof proof,
+		const struct ab_blow *blow, struct ab_judgement *out);
+
+/* Judges a known entry again after the other proxies' shares of it were read. */
+void ab_judge_others(const struct ab_judge *j, const struct ab_key *key,
+		const struct ab_others *others, const struct ab_circumstances *at,
 		struct ab_judgement *out);
 
-/* The same after the other proxies' shares of a known entry were read. */
-void ab_judge_others(const struct ab_judge *j, const struct ab_key *key,
-		const struct ab_others *others, struct ab_judgement *out);
+/* Remembers that a source has a banned pair until then, monotonic seconds. */
+void ab_judge_note_pairs(
+		const struct ab_judge *j, const struct ab_key *source, uint32_t until);
+
+/* Whether a stranger may pass a banned entry now (ab_entry_gate()); `dry`: it is only
+ * a dry run's ban. An entry that nobody knows lets pass. */
+bool ab_judge_gate(
+		const struct ab_judge *j, const struct ab_key *key, bool *dry);
+
+/* He has logged in (ab_entry_refund()). */
+void ab_judge_refund(const struct ab_judge *j, const struct ab_key *key);
 
 /* A ban by an operator or the script; reason is a number of ab_names. */
 void ab_judge_ban(const struct ab_judge *j, const struct ab_key *key,

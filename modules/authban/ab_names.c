@@ -5,8 +5,6 @@
  */
 #include "ab_names.h"
 
-#include "ab_policy.h"
-
 #include <string.h>
 
 void ab_names_init(struct ab_names *names)

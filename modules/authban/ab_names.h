@@ -16,12 +16,13 @@
 #define AB_NAMES_H
 
 #include "ab_lock.h"
+#include "ab_policy.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define AB_NAMES_MAX 1024 /* texts */
-#define AB_NAME_LEN 47	  /* bytes of a text; longer ones are cut */
+#define AB_NAMES_MAX AB_NAME_NUMBERS /* texts */
+#define AB_NAME_LEN 47				 /* bytes of a text; longer ones are cut */
 
 struct ab_names
 {

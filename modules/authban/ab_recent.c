@@ -119,6 +119,18 @@ bool ab_recent_has(const struct ab_recent *r, uint64_t hash, uint32_t now,
 	return look(&r->slot[line_of(r, hash)], hash, now, seconds, &slot, &old);
 }
 
+void ab_recent_forget(
+		struct ab_recent *r, uint64_t hash, uint32_t now, uint32_t seconds)
+{
+	_Atomic uint64_t *line = &r->slot[line_of(r, hash)];
+	unsigned slot;
+	uint64_t old;
+
+	if(look(line, hash, now, seconds, &slot, &old))
+		atomic_compare_exchange_strong_explicit(
+				&line[slot], &old, 0, relaxed, relaxed);
+}
+
 void ab_recent_sweep(struct ab_recent *r, uint32_t part, uint32_t parts,
 		uint32_t now, uint32_t seconds)
 {

@@ -59,6 +59,10 @@ bool ab_recent_has(const struct ab_recent *r, uint64_t hash, uint32_t now,
 bool ab_recent_touch(
 		struct ab_recent *r, uint64_t hash, uint32_t now, uint32_t seconds);
 
+/* Forgets one. */
+void ab_recent_forget(
+		struct ab_recent *r, uint64_t hash, uint32_t now, uint32_t seconds);
+
 /* Forgets, in 1/parts of the set, what is older than `seconds`; times would
  * come round after half a year. */
 void ab_recent_sweep(struct ab_recent *r, uint32_t part, uint32_t parts,

@@ -120,18 +120,19 @@ static void found_share(void *arg, size_t i, unsigned which,
 
 static void tell(struct ab_sync *s, const struct ab_judgement *what)
 {
-	if(what->ok && what->news && s->news)
+	if(what->ok && (what->news || what->crossed) && s->news)
 		s->news(s->news_arg, what);
 }
 
 static void judge_batch(struct ab_sync *s, size_t n_shares)
 {
-	struct ab_judge j = judge_of(s);
 	struct ab_judgement out;
 	size_t i;
 
+	s->guard.judge = judge_of(s);
 	for(i = 0; i < n_shares; i++) {
-		ab_judge_others(&j, &s->batch[s->share_of[i]].key, &s->others[i], &out);
+		ab_guard_others(
+				&s->guard, &s->batch[s->share_of[i]].key, &s->others[i], &out);
 		tell(s, &out);
 	}
 }
@@ -183,7 +184,7 @@ int ab_sync_batch(struct ab_sync *s, const struct ab_now *now)
 static void mark_state(struct ab_slot *slot, void *arg)
 {
 	(void)arg;
-	slot->e->flags |= AB_UNSENT_STATE;
+	ab_entry_set_flags(slot->e, slot->e->flags | AB_UNSENT_STATE);
 }
 
 /*
@@ -233,7 +234,6 @@ bool ab_sync_apply(struct ab_sync *s, const struct ab_now *now,
 	struct ab_names *names = ab_table_names(s->table);
 	struct ab_judgement out;
 	struct ab_change c;
-	struct ab_judge j;
 
 	s->now = *now;
 	if(r == AB_WIRE_OK && (rec.version >> 16) > now->cluster_ms + DAY_MS)
@@ -259,8 +259,8 @@ bool ab_sync_apply(struct ab_sync *s, const struct ab_now *now,
 			names, s->table->owner, rec.reason, strlen(rec.reason));
 	c.origin = ab_names_intern(
 			names, s->table->owner, rec.origin, strlen(rec.origin));
-	j = judge_of(s);
-	ab_judge_apply(&j, &rec.key, &c, &out);
+	s->guard.judge = judge_of(s);
+	ab_guard_apply(&s->guard, &rec.key, &c, &out);
 	s->stats.states_applied++;
 	tell(s, &out);
 	say_again(s, &rec);

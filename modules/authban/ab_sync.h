@@ -18,7 +18,7 @@
 #ifndef AB_SYNC_H
 #define AB_SYNC_H
 
-#include "ab_judge.h"
+#include "ab_guard.h"
 #include "ab_wire.h"
 
 #define AB_SYNC_BATCH 256
@@ -77,6 +77,7 @@ struct ab_sync
 	void *store;
 	struct ab_wire wire;
 	uint16_t node, origin; /* as in struct ab_judge */
+	struct ab_guard guard; /* all but .judge, which is made for each step */
 	/* told of each ban or unban that this process made or took over */
 	void (*news)(void *arg, const struct ab_judgement *what);
 	void *news_arg;

@@ -162,17 +162,48 @@ void ab_slot_free(const struct ab_table *t, uint32_t bucket, unsigned slot)
 	ab_seq_end(l);
 }
 
-/* A banned network has to be looked for by every check. */
-static void note_network(struct ab_table_head *h, const struct ab_slot *s)
+static void prolong(_Atomic uint32_t *until, uint32_t to)
+{
+	uint32_t old = atomic_load_explicit(until, relaxed);
+
+	while(old < to
+			&& !atomic_compare_exchange_weak_explicit(
+					until, &old, to, relaxed, relaxed))
+		;
+}
+
+/* What every check has to look for beside the source itself. */
+static void note_ban(struct ab_table_head *h, const struct ab_slot *s)
 {
 	struct ab_key key;
 
 	if(s->state != AB_STATE_BANNED && s->state != AB_STATE_DRY_RUN)
 		return;
 	ab_entry_key(s->e, &key);
-	if(key.plen < 128)
+	if(key.kind == AB_KIND_NETWORK)
+		prolong(&h->networks_until, s->until);
+	else if(key.kind == AB_KIND_USER)
+		prolong(&h->users_until, s->until);
+	else if(key.kind != AB_KIND_PAIR && key.plen < 128)
 		atomic_fetch_or_explicit(&ab_nets(h, key.kind)[key.plen / 64],
 				UINT64_C(1) << (key.plen % 64), relaxed);
+}
+
+/* All of a slot's meta but what belongs to the bucket. */
+static uint8_t meta_of(const struct ab_slot *s)
+{
+	unsigned meta = s->state;
+
+	if(s->e->flags & AB_UNSENT_ANY)
+		meta |= META_UNSENT;
+	if(ab_entry_kind(s->e) == AB_KIND_ALLOW)
+		meta |= META_ALLOW;
+	if(s->pairs)
+		meta |= META_PAIRS;
+	if((s->state == AB_STATE_BANNED || s->state == AB_STATE_DRY_RUN)
+			&& s->e->proof != AB_PROOF_OPERATOR)
+		meta |= META_AUTO;
+	return (uint8_t)meta;
 }
 
 void ab_slot_store(const struct ab_table *t, uint32_t bucket, unsigned slot,
@@ -181,18 +212,15 @@ void ab_slot_store(const struct ab_table *t, uint32_t bucket, unsigned slot,
 	struct ab_table_head *h = t->head;
 	struct ab_line *l = &h->lines[bucket];
 	uint8_t old = ab_line_meta(l, slot);
-	uint8_t meta = (old & META_SPILLED) | s->state;
+	uint8_t meta;
 	bool in_change = atomic_load_explicit(&l->seq, relaxed) & 1;
 
 	if(!h->clustered)
 		s->e->flags = 0;
-	if(s->e->flags & AB_UNSENT_ANY)
-		meta |= META_UNSENT;
-	if(ab_entry_kind(s->e) == AB_KIND_ALLOW)
-		meta |= META_ALLOW;
-	if((old & META_STATE) != s->state
+	meta = (old & META_SPILLED) | meta_of(s);
+	if((old ^ meta) & (META_STATE | META_AUTO | META_PAIRS)
 			|| atomic_load_explicit(&l->until[slot], relaxed) != s->until) {
-		note_network(h, s);
+		note_ban(h, s);
 		if(!in_change)
 			ab_seq_begin(l);
 		atomic_store_explicit(&l->until[slot], s->until, release);

@@ -79,6 +79,8 @@ void ab_table_set_clock_offset(const struct ab_table *t, int64_t offset_ms);
 struct ab_hit
 {
 	enum ab_state state;  /* NONE, BANNED or DRY_RUN */
+	bool automatic;		  /* banned by the policy, not by an operator */
+	bool pairs;			  /* some pairs of the source may be banned */
 	struct ab_prefix net; /* what is banned: the source (also when nothing is),
 							 or a network that it lies in */
 };
@@ -89,6 +91,18 @@ struct ab_hit
  */
 struct ab_hit ab_table_check(const struct ab_table *t, const struct ab_addr *a,
 		const struct ab_prefix *source, uint32_t now_mono);
+
+/* The second half of it: puts a ban of a network around the source into *hit. */
+void ab_table_check_wider(const struct ab_table *t, const struct ab_addr *a,
+		const struct ab_prefix *source, uint32_t now_mono, struct ab_hit *hit);
+
+/* The state of one entry of any kind, without a lock. */
+enum ab_state ab_table_state(
+		const struct ab_table *t, const struct ab_key *key, uint32_t now_mono);
+
+/* Whether any network, any user may be restricted now; a load each. */
+bool ab_table_networks(const struct ab_table *t, uint32_t now_mono);
+bool ab_table_users(const struct ab_table *t, uint32_t now_mono);
 
 /*
  * Whether an allow entry covers this address; the longest one is put into *net

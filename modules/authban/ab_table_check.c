@@ -18,15 +18,17 @@
 #define relaxed memory_order_relaxed
 #define acquire memory_order_acquire
 
-static bool blocks(uint8_t meta)
+static bool tells(uint8_t meta)
 {
 	uint8_t state = meta & META_STATE;
 
-	return state == AB_STATE_BANNED || state == AB_STATE_DRY_RUN;
+	return state == AB_STATE_BANNED || state == AB_STATE_DRY_RUN
+		   || (meta & META_PAIRS);
 }
 
-/* One pass over a line; the caller checks the sequence around it. */
-static enum ab_state scan_line(const struct ab_table_head *h, uint32_t bucket,
+/* One pass over a line: the meta byte of the key's slot, 0 when there is nothing to
+ * tell. The caller checks the sequence around it. */
+static uint8_t scan_line(const struct ab_table_head *h, uint32_t bucket,
 		uint16_t tag, const struct ab_key *key, uint32_t now)
 {
 	const struct ab_line *l = &h->lines[bucket];
@@ -42,15 +44,15 @@ static enum ab_state scan_line(const struct ab_table_head *h, uint32_t bucket,
 			unsigned i = half * 4 + (unsigned)__builtin_ctzll(hits) / 16;
 			uint8_t meta = atomic_load_explicit(&l->meta[i], acquire);
 
-			if(blocks(meta) && atomic_load_explicit(&l->until[i], acquire) > now
+			if(tells(meta) && atomic_load_explicit(&l->until[i], acquire) > now
 					&& ab_entry_matches(ab_entry_at(h, bucket, i), key))
-				return meta & META_STATE;
+				return meta;
 		}
 	}
-	return AB_STATE_NONE;
+	return 0;
 }
 
-static enum ab_state read_line(const struct ab_table_head *h, uint32_t bucket,
+static uint8_t read_line(const struct ab_table_head *h, uint32_t bucket,
 		uint16_t tag, const struct ab_key *key, uint32_t now, bool *spilled)
 {
 	const struct ab_line *l = &h->lines[bucket];
@@ -59,30 +61,62 @@ static enum ab_state read_line(const struct ab_table_head *h, uint32_t bucket,
 	*spilled = false;
 	for(i = 0; i < READ_TRIES; i++) {
 		uint32_t seq = atomic_load_explicit(&l->seq, acquire);
-		enum ab_state state;
+		uint8_t meta;
 
 		if(seq & 1)
 			continue;
 		*spilled = atomic_load_explicit(&l->meta[0], acquire) & META_SPILLED;
-		state = scan_line(h, bucket, tag, key, now);
+		meta = scan_line(h, bucket, tag, key, now);
 		if(atomic_load_explicit(&l->seq, relaxed) == seq)
-			return state;
+			return meta;
 	}
-	return AB_STATE_NONE;
+	return 0;
 }
 
-static enum ab_state read_state(const struct ab_table_head *h, uint8_t kind,
+static uint8_t read_key(
+		const struct ab_table_head *h, const struct ab_key *key, uint32_t now)
+{
+	struct ab_place at = ab_place_of(h, key);
+	bool spilled, ignored;
+	uint8_t meta = read_line(h, at.bucket[0], at.tag, key, now, &spilled);
+
+	if(meta == 0 && spilled)
+		meta = read_line(h, at.bucket[1], at.tag, key, now, &ignored);
+	return meta;
+}
+
+/* An UNBANNED entry is no state to a reader. */
+static enum ab_state state_of(uint8_t meta)
+{
+	uint8_t state = meta & META_STATE;
+
+	return state == AB_STATE_BANNED || state == AB_STATE_DRY_RUN
+				   ? (enum ab_state)state
+				   : AB_STATE_NONE;
+}
+
+static uint8_t read_prefix(const struct ab_table_head *h, uint8_t kind,
 		const struct ab_prefix *p, uint32_t now)
 {
 	struct ab_key key = {p->addr, 0, kind, p->len};
-	struct ab_place at = ab_place_of(h, &key);
-	bool spilled, ignored;
-	enum ab_state state =
-			read_line(h, at.bucket[0], at.tag, &key, now, &spilled);
 
-	if(state == AB_STATE_NONE && spilled)
-		state = read_line(h, at.bucket[1], at.tag, &key, now, &ignored);
-	return state;
+	return read_key(h, &key, now);
+}
+
+enum ab_state ab_table_state(
+		const struct ab_table *t, const struct ab_key *key, uint32_t now_mono)
+{
+	return state_of(read_key(t->head, key, now_mono));
+}
+
+bool ab_table_networks(const struct ab_table *t, uint32_t now_mono)
+{
+	return atomic_load_explicit(&t->head->networks_until, relaxed) > now_mono;
+}
+
+bool ab_table_users(const struct ab_table *t, uint32_t now_mono)
+{
+	return atomic_load_explicit(&t->head->users_until, relaxed) > now_mono;
 }
 
 static bool in_use(_Atomic uint64_t nets[2], unsigned bits)
@@ -90,34 +124,64 @@ static bool in_use(_Atomic uint64_t nets[2], unsigned bits)
 	return atomic_load_explicit(&nets[bits / 64], relaxed) >> (bits % 64) & 1;
 }
 
+static void hit_by(
+		struct ab_hit *hit, uint8_t meta, const struct ab_prefix *net)
+{
+	hit->state = state_of(meta);
+	hit->automatic = (meta & META_AUTO) != 0;
+	hit->net = *net;
+}
+
+/* The lengths in use from `lo` up to, not including, `hi`, in one word of them. */
+static uint64_t lengths(
+		_Atomic uint64_t nets[2], unsigned word, unsigned lo, unsigned hi)
+{
+	uint64_t bits = atomic_load_explicit(&nets[word], relaxed);
+	unsigned begin = 64 * word;
+
+	if(hi <= begin || lo >= begin + 64)
+		return 0;
+	if(lo > begin)
+		bits &= UINT64_MAX << (lo - begin);
+	if(hi < begin + 64)
+		bits &= ~(UINT64_MAX << (hi - begin));
+	return bits;
+}
+
+void ab_table_check_wider(const struct ab_table *t, const struct ab_addr *a,
+		const struct ab_prefix *source, uint32_t now_mono, struct ab_hit *hit)
+{
+	struct ab_table_head *h = t->head;
+	unsigned lo = ab_addr_is_v4(a) ? AB_V4_BITS : 0, word;
+
+	for(word = lo / 64; word < 2; word++) {
+		uint64_t bits = lengths(h->nets, word, lo, source->len);
+
+		for(; bits; bits &= bits - 1) {
+			unsigned len = 64 * word + (unsigned)__builtin_ctzll(bits);
+			struct ab_prefix net = ab_prefix_make(a, len);
+			uint8_t meta = read_prefix(h, AB_KIND_SOURCE, &net, now_mono);
+			enum ab_state state = state_of(meta);
+
+			if(state == AB_STATE_NONE
+					|| (state == AB_STATE_DRY_RUN && hit->state))
+				continue;
+			hit_by(hit, meta, &net);
+			if(state == AB_STATE_BANNED)
+				return;
+		}
+	}
+}
+
 struct ab_hit ab_table_check(const struct ab_table *t, const struct ab_addr *a,
 		const struct ab_prefix *source, uint32_t now_mono)
 {
-	struct ab_table_head *h = t->head;
-	struct ab_hit hit = {
-			read_state(h, AB_KIND_SOURCE, source, now_mono), *source};
-	unsigned bits = ab_addr_is_v4(a) ? AB_V4_BITS : 0;
+	uint8_t meta = read_prefix(t->head, AB_KIND_SOURCE, source, now_mono);
+	struct ab_hit hit = {.pairs = (meta & META_PAIRS) != 0};
 
-	if(hit.state == AB_STATE_BANNED)
-		return hit;
-	if(!(atomic_load_explicit(&h->nets[0], relaxed)
-			   | atomic_load_explicit(&h->nets[1], relaxed)))
-		return hit;
-	for(; bits < source->len; bits++) {
-		struct ab_prefix net;
-		enum ab_state state;
-
-		if(!in_use(h->nets, bits))
-			continue;
-		net = ab_prefix_make(a, bits);
-		state = read_state(h, AB_KIND_SOURCE, &net, now_mono);
-		if(state == AB_STATE_NONE || (state == AB_STATE_DRY_RUN && hit.state))
-			continue;
-		hit.net = net;
-		hit.state = state;
-		if(state == AB_STATE_BANNED)
-			return hit;
-	}
+	hit_by(&hit, meta, source);
+	if(hit.state != AB_STATE_BANNED)
+		ab_table_check_wider(t, a, source, now_mono, &hit);
 	return hit;
 }
 
@@ -132,7 +196,7 @@ bool ab_table_allowed(const struct ab_table *t, const struct ab_addr *a,
 		struct ab_prefix p = ab_prefix_make(a, bits);
 
 		if((bits == 128 || in_use(h->allow_nets, bits))
-				&& read_state(h, AB_KIND_ALLOW, &p, now_mono)
+				&& state_of(read_prefix(h, AB_KIND_ALLOW, &p, now_mono))
 						   == AB_STATE_BANNED) {
 			if(net)
 				*net = p;

@@ -10,9 +10,12 @@
 
 #define SLOTS 8 /* of a bucket */
 
-#define META_STATE 0x03u   /* enum ab_state */
-#define META_UNSENT 0x04u  /* the record has AB_UNSENT_* or AB_INFLIGHT_* */
-#define META_ALLOW 0x08u   /* an allow entry, not a ban */
+#define META_STATE 0x03u  /* enum ab_state */
+#define META_UNSENT 0x04u /* the record has AB_UNSENT_* or AB_INFLIGHT_* */
+#define META_ALLOW 0x08u  /* an allow entry, not a ban */
+#define META_PAIRS 0x10u /* a source: pairs of it may be banned until `until` */
+#define META_AUTO \
+	0x20u /* banned by the policy, so known-good users are spared */
 #define META_SPILLED 0x80u /* meta[0]: some keys of this bucket are elsewhere */
 
 /* The index of one bucket: 64 bytes, one cache line. */
@@ -40,6 +43,8 @@ struct ab_table_head
 	/* prefix lengths other than 128 that were ever banned, and ever allowed: bit
 	 * n of the 128; each costs a check one more cache line */
 	_Atomic uint64_t nets[2], allow_nets[2];
+	/* monotonic seconds until which any network, any user is restricted */
+	_Atomic uint32_t networks_until, users_until;
 	struct ab_line *lines;
 	struct ab_entry *entry;	   /* SLOTS for each line, same order */
 	_Atomic uint64_t *dirty;   /* one bit a bucket */
@@ -120,7 +125,8 @@ static inline struct ab_slot ab_slot_at(
 	const struct ab_line *l = &h->lines[bucket];
 	struct ab_slot s = {ab_entry_at(h, bucket, slot),
 			atomic_load_explicit(&l->until[slot], memory_order_relaxed),
-			ab_line_meta(l, slot) & META_STATE};
+			ab_line_meta(l, slot) & META_STATE,
+			(ab_line_meta(l, slot) & META_PAIRS) != 0};
 
 	return s;
 }

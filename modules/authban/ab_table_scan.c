@@ -99,7 +99,9 @@ static void remove_slot(struct ab_slot *s, void *arg)
 	s->e->version = 0;
 	s->e->epoch = 0;
 	s->e->repeats = 0;
+	s->e->slow = 0;
 	s->e->flags = 0;
+	s->pairs = false;
 	memset(s->e->own, 0, sizeof(s->e->own));
 	memset(s->e->others, 0, sizeof(s->e->others));
 }
@@ -151,8 +153,9 @@ static bool take_bucket(const struct ab_table *t, uint32_t bucket,
 	for(i = 0; i < SLOTS && room; i++) {
 		struct ab_slot s = ab_slot_at(h, bucket, i);
 		/* one batch at a time: what is still in flight was never settled */
-		uint8_t unsent = (s.e->flags | s.e->flags >> 2)
-						 & (AB_UNSENT_COUNT | AB_UNSENT_STATE);
+		unsigned flags = s.e->flags;
+		unsigned unsent =
+				(flags | flags >> 2) & (AB_UNSENT_COUNT | AB_UNSENT_STATE);
 
 		if(ab_line_tag(&h->lines[bucket], i) == 0 || !unsent)
 			continue;
@@ -161,8 +164,8 @@ static bool take_bucket(const struct ab_table *t, uint32_t bucket,
 			room = false;
 			break;
 		}
-		s.e->flags &= (uint8_t)~unsent;
-		s.e->flags |= (uint8_t)(unsent << 2); /* unsent -> in flight */
+		/* unsent -> in flight */
+		ab_entry_set_flags(s.e, (s.e->flags & ~unsent) | unsent << 2);
 		ab_entry_view(&s, set, now, &out[(*n)++]);
 	}
 	ab_bucket_unlock(t, bucket);
@@ -201,11 +204,13 @@ size_t ab_table_take_dirty(const struct ab_table *t,
 
 static void settle_slot(struct ab_slot *s, void *arg)
 {
-	uint8_t inflight = s->e->flags & (AB_INFLIGHT_COUNT | AB_INFLIGHT_STATE);
+	unsigned flags = s->e->flags;
+	unsigned inflight = flags & (AB_INFLIGHT_COUNT | AB_INFLIGHT_STATE);
 
-	s->e->flags &= (uint8_t)~inflight;
+	flags &= ~inflight;
 	if(!*(const bool *)arg)
-		s->e->flags |= (uint8_t)(inflight >> 2);
+		flags |= inflight >> 2;
+	ab_entry_set_flags(s->e, flags);
 }
 
 void ab_table_settle(const struct ab_table *t, const struct ab_key *key,
@@ -228,10 +233,10 @@ static bool mark_slot(const struct ab_table *t, uint32_t bucket, unsigned i,
 
 	ab_entry_view(&s, set, now, &v);
 	if(v.own[0] || v.own[1])
-		s.e->flags |= AB_UNSENT_COUNT;
+		ab_entry_set_flags(s.e, s.e->flags | AB_UNSENT_COUNT);
 	if((v.state == AB_STATE_BANNED || v.state == AB_STATE_UNBANNED)
 			&& v.version >= AB_VERSION_TOLD)
-		s.e->flags |= AB_UNSENT_STATE;
+		ab_entry_set_flags(s.e, s.e->flags | AB_UNSENT_STATE);
 	ab_slot_store(t, bucket, i, &s);
 	return s.e->flags & AB_UNSENT_ANY;
 }

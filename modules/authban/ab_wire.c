@@ -14,7 +14,7 @@
 #define SHARE_BODY 12
 #define SHARE_MAC 8
 #define STATE_MAC 16
-#define STATE_FIXED 57 /* bytes of a state before its two texts */
+#define STATE_FIXED 61 /* bytes of a state before its two texts */
 #define STATE_BODY_MAX (STATE_FIXED + 2 * (1 + AB_NAME_LEN))
 
 _Static_assert(SHARE_BODY + SHARE_MAC == AB_WIRE_SHARE_MAX, "share");
@@ -60,6 +60,10 @@ size_t ab_wire_place(
 	out[0] = key->kind;
 	out[1] = key->plen;
 	memcpy(out + 2, key->addr.b + from, n);
+	if(key->kind == AB_KIND_PAIR) {
+		put(out + 2 + n, key->user, 8);
+		n += 8;
+	}
 	return 2 + n;
 }
 
@@ -244,7 +248,7 @@ size_t ab_wire_state_write(const struct ab_wire *w,
 	p = put(p + 16, s->state, 1);
 	p = put(p, s->proof, 1);
 	p = put(p, s->repeats, 1);
-	p = put(p, s->key.user, 4); /* kinds with a user come later; 0 */
+	p = put(p, s->key.user, 8);
 	p = put(p, s->version, 8);
 	p = put(p, s->begin, 8);
 	p = put(p, s->end, 8);
@@ -282,7 +286,7 @@ static bool state_in_range(const struct ab_wire_state *s)
 	struct ab_prefix p;
 
 	if(s->key.kind == AB_KIND_FREE || s->key.kind >= AB_KIND_MAX
-			|| s->key.user != 0
+			|| (s->key.user != 0) != (s->key.kind == AB_KIND_PAIR)
 			|| s->key.plen > 128
 			/* no record bans half of the internet, whoever wrote it */
 			|| !ab_key_width_ok(&s->key))
@@ -319,7 +323,7 @@ enum ab_wire_result ab_wire_state_read(const struct ab_wire *w,
 	out->state = (uint8_t)get(&p, 1);
 	out->proof = (uint8_t)get(&p, 1);
 	out->repeats = (uint8_t)get(&p, 1);
-	out->key.user = get(&p, 4);
+	out->key.user = get(&p, 8);
 	out->version = get(&p, 8);
 	out->begin = get(&p, 8);
 	out->end = get(&p, 8);

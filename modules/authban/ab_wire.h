@@ -15,11 +15,12 @@
  * Numbers are big-endian. Keys of one cluster share one hash tag, so that a
  * Redis Cluster keeps them on one slot:
  *   {PREFIX:0}:c:LENGTH.START:BUCKET   hash of shares of one window
- *       field: kind 1, prefix length 1, address 4 or up to 16, node 4, boot 4,
+ *       field: kind 1, prefix length 1, address 4 or up to 16 (of a user: its
+ *              hash, 8), of a pair: the user's hash 8, node 4, boot 4,
  *              incarnation 1
  *       value: version 1, flags 1, count 2, users 4, epoch 4, MAC 8 when signed
  *   {PREFIX:0}:b:BUCKET                hash of states, the truth to load
- *       field: kind, prefix length, address; value: a state
+ *       field: kind, prefix length, address, user; value: a state
  *   {PREFIX:0}:log                     stream of states; entry field "r"
  */
 #ifndef AB_WIRE_H
@@ -29,11 +30,11 @@
 #include "ab_mac.h"
 #include "ab_names.h"
 
-#define AB_WIRE_VERSION 1
+#define AB_WIRE_VERSION 2
 
 #define AB_WIRE_PREFIX_MAX 32 /* bytes of a cluster's name */
 #define AB_WIRE_KEY_MAX 96	  /* of a Redis key's name, with NUL */
-#define AB_WIRE_PLACE_MAX 18  /* kind, prefix length, address */
+#define AB_WIRE_PLACE_MAX 26  /* kind, prefix length, address, user */
 #define AB_WIRE_FIELD_MAX (AB_WIRE_PLACE_MAX + 9)
 #define AB_WIRE_SHARE_MAX 20
 #define AB_WIRE_STATE_MAX 192

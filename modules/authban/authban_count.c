@@ -11,13 +11,22 @@
 #include "authban_shared.h"
 #include "authban_stats.h"
 
+static void tell(const struct ab_findings *found)
+{
+	unsigned i;
+
+	for(i = 0; i < AB_FOUND_COUNT; i++)
+		authban_news(&found->entry[i]);
+	if(found->breaker_changed)
+		authban_breaker_news();
+	authban_wake();
+}
+
 enum authban_counted authban_count_failure(const struct authban_failure *f)
 {
-	struct ab_settings set;
-	struct ab_judge judge;
-	struct ab_judgement out;
-	struct ab_prefix source;
-	struct ab_key key;
+	struct ab_failure failure = {{authban_source(&f->addr), f->user, f->flow},
+			f->weight, f->proof, f->policy};
+	struct ab_findings found;
 
 	if(authban_mode() == AB_MODE_OFF || f->proof == AB_PROOF_NONE
 			|| authban_allowed(&f->addr, NULL))
@@ -29,20 +38,18 @@ enum authban_counted authban_count_failure(const struct authban_failure *f)
 		return AUTHBAN_NOT_COUNTED;
 	}
 	counter_inc(authban_counters.failures);
-	judge = authban_judge(&set);
-	source = authban_source(&f->addr);
-	key = ab_key_source(&source);
-	ab_judge_failure(&judge, &key, f->user, f->weight, f->proof, &out);
-	authban_news(&out);
-	authban_wake();
-	return out.ok && out.news && out.state == AB_STATE_BANNED
-				   ? AUTHBAN_COUNTED_BANNED
-				   : AUTHBAN_COUNTED;
+	ab_guard_failure(authban_guard(), &failure, &found);
+	tell(&found);
+	return found.banned ? AUTHBAN_COUNTED_BANNED : AUTHBAN_COUNTED;
 }
 
-void authban_count_success(const struct ab_addr *addr, uint64_t user)
+void authban_count_success(const struct ab_addr *addr, uint64_t user_hash,
+		enum ab_proof proof, uint64_t flow)
 {
-	(void)addr;
-	(void)user;
+	struct ab_party who = {authban_source(addr), user_hash, flow};
+
 	counter_inc(authban_counters.successes);
+	if(authban_mode() != AB_MODE_OFF && proof != AB_PROOF_NONE
+			&& ab_guard_success(authban_guard(), &who))
+		authban_breaker_news();
 }

@@ -21,6 +21,7 @@ struct authban_failure
 	uint32_t weight;	 /* counts as so many; 1 and more */
 	enum ab_proof proof; /* how the sender proved its address */
 	uint64_t answer;	 /* hash of this very attempt, 0: it cannot repeat */
+	uint64_t flow;		 /* authban_flow(); 0: none */
 	unsigned policy;	 /* number of the policy; 0: the settings */
 };
 
@@ -28,12 +29,13 @@ enum authban_counted
 {
 	AUTHBAN_NOT_COUNTED = 0, /* off, allowed, seen already, or not proven */
 	AUTHBAN_COUNTED,
-	AUTHBAN_COUNTED_BANNED /* and banned by this very failure */
+	AUTHBAN_COUNTED_BANNED /* and source or pair banned by this very failure */
 };
 
 enum authban_counted authban_count_failure(const struct authban_failure *f);
 
-/* A user has logged in from an address that its sender has proved. */
-void authban_count_success(const struct ab_addr *addr, uint64_t user);
+/* A user has logged in; nothing is learnt of an address that is not proved. */
+void authban_count_success(const struct ab_addr *addr, uint64_t user_hash,
+		enum ab_proof proof, uint64_t flow);
 
 #endif

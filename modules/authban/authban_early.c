@@ -6,7 +6,7 @@
 #include "authban_early.h"
 
 #include "authban_params.h"
-#include "authban_script.h"
+#include "authban_check.h"
 #include "authban_shared.h"
 #include "authban_stats.h"
 

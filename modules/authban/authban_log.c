@@ -5,43 +5,95 @@
  */
 #include "authban_log.h"
 
+#include "authban_explain.h"
 #include "authban_shared.h"
 #include "authban_stats.h"
 
 #include "core/dprint.h"
 
-static const char *event_name(uint8_t kind, uint8_t state)
+/* In the order of enum ab_state: none, banned, dry run, unbanned. */
+static const char *const events[AB_KIND_MAX][4] = {
+		[AB_KIND_SOURCE] = {"watch", "ban", "dry_run", "unban"},
+		[AB_KIND_ALLOW] = {"none", "allow", "none", "disallow"},
+		[AB_KIND_PAIR] = {"watch", "pair_ban", "pair_dry_run", "pair_unban"},
+		[AB_KIND_NETWORK] = {"campaign", "campaign_restricted",
+				"campaign_dry_run", "campaign_over"},
+		[AB_KIND_USER] = {"user_attack", "user_attack_restricted",
+				"user_attack_dry_run", "user_attack_over"}};
+
+static bool is_ban(const struct ab_judgement *what)
 {
-	if(kind == AB_KIND_ALLOW)
-		return state == AB_STATE_BANNED ? "allow" : "disallow";
-	switch(state) {
-		case AB_STATE_BANNED:
-			return "ban";
-		case AB_STATE_DRY_RUN:
-			return "dry_run";
-		default:
-			return "unban";
-	}
+	return what->state == AB_STATE_BANNED || what->state == AB_STATE_DRY_RUN;
 }
 
+static void count(const struct ab_judgement *what)
+{
+	uint8_t kind = what->view.key.kind;
+
+	if(kind == AB_KIND_NETWORK && what->crossed)
+		counter_inc(authban_counters.campaigns);
+	if(kind == AB_KIND_USER && what->crossed)
+		counter_inc(authban_counters.user_attacks);
+	if(!what->news)
+		return;
+	if(kind == AB_KIND_PAIR && is_ban(what))
+		counter_inc(authban_counters.pair_bans);
+	if(kind == AB_KIND_SOURCE)
+		counter_inc(
+				is_ban(what) ? authban_counters.bans : authban_counters.unbans);
+}
+
+/* A phone with an old password is banned for ever and ever, a line each time would
+ * hide the others. */
+static bool is_old_story(const struct ab_judgement *what)
+{
+	return what->view.key.kind == AB_KIND_PAIR && is_ban(what)
+		   && what->view.repeats > 1 && what->view.ttl < 3600;
+}
+
+/* The function's name stands in the line, and filters know it. */
 void authban_news(const struct ab_judgement *what)
 {
 	const struct ab_view *v = &what->view;
 	struct ab_names *names = ab_table_names(authban_table());
 	struct ab_prefix p = {v->key.addr, v->key.plen};
-	char ip[AB_PREFIX_TEXT];
+	char ip[AB_PREFIX_TEXT] = "-", hash[17] = "";
+	uint64_t user;
 
-	if(!what->ok || !what->news || what->state == AB_STATE_NONE)
+	if(!what->ok || !(what->crossed || what->news)
+			|| (what->state == AB_STATE_NONE && !what->crossed))
 		return;
-	if(v->key.kind != AB_KIND_ALLOW)
-		counter_inc(what->state == AB_STATE_UNBANNED ? authban_counters.unbans
-													 : authban_counters.bans);
+	count(what);
+	if(is_old_story(what))
+		return;
+	user = authban_user_of(&v->key);
+	if(v->key.kind != AB_KIND_USER)
+		ab_prefix_print(&p, ip);
+	if(user != 0)
+		authban_user_text(user, hash);
 	LM_NOTICE("ip=%s event=%s reason=%s failures=%u users=%u ttl=%d repeats=%u"
-			  " proof=%s origin=%s\n",
-			ab_prefix_print(&p, ip), event_name(v->key.kind, what->state),
+			  " proof=%s origin=%s%s%s\n",
+			ip, events[v->key.kind % AB_KIND_MAX][what->state & 3],
 			ab_names_text(names, v->reason), v->failures, v->users,
 			authban_ttl(v), v->repeats, ab_proof_name((enum ab_proof)v->proof),
-			ab_names_text(names, v->origin));
+			ab_names_text(names, v->origin), user ? " user=" : "", hash);
+}
+
+void authban_breaker_news(void)
+{
+	const struct ab_guard *g = authban_guard_quick();
+	struct ab_breaker_view v;
+
+	ab_breaker_look(g->breaker, g->judge.now.mono, &v);
+	if(v.open)
+		LM_WARN("breaker: %u known-good sources failed within a minute (%u"
+				" failures, %u successes): no new bans; look at the user"
+				" database\n",
+				v.sources, v.failures, v.successes);
+	else
+		LM_NOTICE("breaker: known-good sources succeed again (%u failures, %u"
+				  " successes): bans go on\n",
+				v.failures, v.successes);
 }
 
 int authban_ttl(const struct ab_view *v)

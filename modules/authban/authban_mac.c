@@ -177,6 +177,11 @@ const struct ab_mac *authban_mac_wire(void)
 	return &wire_mac;
 }
 
+void authban_keyed_key(uint8_t out[static 16])
+{
+	memcpy(out, user_key, 16);
+}
+
 uint64_t authban_keyed_hash(const void *data, size_t len)
 {
 	uint64_t h = ab_siphash13(user_key, data, len);

@@ -36,6 +36,9 @@ const struct ab_mac *authban_mac_nonce(void);
 /* For records in Redis; sign is NULL without a cluster key. */
 const struct ab_mac *authban_mac_wire(void);
 
+/* The key of those hashes. */
+void authban_keyed_key(uint8_t out[static 16]);
+
 /* A keyed hash of bytes, the same on every proxy of a cluster; never 0. */
 uint64_t authban_keyed_hash(const void *data, size_t len);
 

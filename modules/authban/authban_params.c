@@ -41,10 +41,12 @@ struct authban_params authban_params = {.size = 262144,
  * these stand as in ab_settings_table. */
 struct cfg_group_authban
 {
-	int mode, threshold, window, ban_time, ban_time_max, memory, grace;
+	int mode, threshold, window, ban_time, ban_time_max, memory, grace,
+			max_users, net_sources, net_threshold, user_sources, long_window,
+			long_threshold, good_time, pace, breaker;
 };
 
-#define SETTINGS 7
+#define SETTINGS 16
 
 _Static_assert(sizeof(struct cfg_group_authban) == sizeof(struct ab_settings),
 		"a setting is missing here or in ab_settings");
@@ -91,6 +93,11 @@ int authban_params_declare(void)
 void authban_settings(struct ab_settings *set)
 {
 	memcpy(set, authban_cfg, sizeof(*set));
+}
+
+const struct ab_settings *authban_settings_now(void)
+{
+	return (const struct ab_settings *)authban_cfg;
 }
 
 enum ab_mode authban_mode(void)
@@ -144,7 +151,7 @@ struct row
 
 static const struct row rows[] = {
 		{"size", ROW_NUMBER, &authban_params.size, AB_TABLE_MIN, AB_TABLE_MAX},
-		{"ipv4_prefix", ROW_NUMBER, &authban_params.ipv4_prefix, 8, 32},
+		{"ipv4_prefix", ROW_NUMBER, &authban_params.ipv4_prefix, 16, 32},
 		{"ipv6_prefix", ROW_NUMBER, &authban_params.ipv6_prefix, 48, 128},
 		{"early", ROW_NUMBER, &authban_params.early, 0, 1},
 		{"sync_interval", ROW_NUMBER, &authban_params.sync_interval, 1, 1000},
@@ -300,6 +307,40 @@ static int set_allow_local(modparam_t type, void *val)
 	return rc;
 }
 
+/* "name: setting=number, setting=number" */
+static int set_policy(modparam_t type, void *val)
+{
+	static const char *const why[] = {"",
+			"is not written as"
+			" \"name: setting=number, ...\"",
+			"is no new name of up to 31 letters, digits, _ . or -",
+			"cannot be set by a policy; allowed are threshold, max_users,"
+			" net_threshold, long_threshold, ban_time and ban_time_max",
+			"is out of range", "is one policy too many; allowed are 7"};
+	const struct ab_setting *row = NULL;
+	enum ab_policies_wrong wrong;
+	const char *at = "";
+	size_t len = 0;
+
+	if(PARAM_TYPE_MASK(type) == PARAM_INT) {
+		LM_ERR("parameter policy is %d; allowed is a text such as"
+			   " \"carrier: threshold=50, ban_time=60\"\n",
+				(int)(long)val);
+		return -1;
+	}
+	wrong = ab_policies_add(&authban_params.policies, val, &at, &len, &row);
+	if(wrong == AB_POLICIES_OK)
+		return 0;
+	if(wrong == AB_POLICIES_VALUE)
+		LM_ERR("parameter policy is \"%.100s\": %s %.*s is out of range;"
+			   " allowed is %d to %d\n",
+				(char *)val, row->name, (int)len, at, row->min, row->max);
+	else
+		LM_ERR("parameter policy is \"%.100s\": \"%.*s\" %s\n", (char *)val,
+				(int)len, at, why[wrong]);
+	return -1;
+}
+
 static int set_param(const char *name, modparam_t type, void *val)
 {
 	const struct ab_setting *setting = ab_setting_find(name);
@@ -320,6 +361,8 @@ static int set_param(const char *name, modparam_t type, void *val)
 /* clang-format off */
 #define NAMES(X) \
 	X(threshold) X(window) X(ban_time) X(ban_time_max) X(memory) X(grace) \
+	X(max_users) X(net_sources) X(net_threshold) X(user_sources) \
+	X(long_window) X(long_threshold) X(good_time) X(pace) X(breaker) \
 	X(mode) X(size) X(ipv4_prefix) X(ipv6_prefix) X(early) X(sync_interval) \
 	X(redis_start_timeout) X(redis) X(redis_prefix) X(redis_password_file) \
 	X(node) X(cluster_key) X(cluster_key_file) X(allow) X(allow_file)
@@ -341,6 +384,8 @@ param_export_t authban_param_exports[] = {
 	NAMES(EXPORT)
 	{"proof", PARAM_INT | PARAM_USE_FUNC, (void *)set_proof},
 	{"proof", PARAM_STRING | PARAM_USE_FUNC, (void *)set_proof},
+	{"policy", PARAM_INT | PARAM_USE_FUNC, (void *)set_policy},
+	{"policy", PARAM_STRING | PARAM_USE_FUNC, (void *)set_policy},
 	{"allow_local", PARAM_INT | PARAM_USE_FUNC, (void *)set_allow_local},
 	{"allow_local", PARAM_STRING | PARAM_USE_FUNC, (void *)set_allow_local},
 	{0, 0, 0}

@@ -11,7 +11,7 @@
 #ifndef AUTHBAN_PARAMS_H
 #define AUTHBAN_PARAMS_H
 
-#include "ab_policy.h"
+#include "ab_policies.h"
 #include "ab_url.h"
 
 #include "authban_compat.h"
@@ -47,6 +47,7 @@ struct authban_params
 	const char *allow, *allow_file;
 	enum authban_proof_mode proof;
 	enum authban_local allow_local;
+	struct ab_policies policies;
 };
 
 extern struct authban_params authban_params;
@@ -64,6 +65,9 @@ int authban_params_check(struct ab_url *url);
 
 /* The settings as this process sees them now (after cfg_update()). */
 void authban_settings(struct ab_settings *set);
+
+/* The same without a copy; good until the next cfg_update() of this process. */
+const struct ab_settings *authban_settings_now(void);
 
 /* Only the mode; cheap, for the path of every message. */
 enum ab_mode authban_mode(void);

@@ -91,6 +91,7 @@ int authban_proc_init(const struct ab_url *url)
 	sync_core.node = authban_node_number();
 	sync_core.origin = authban_node_origin();
 	sync_core.news = on_news;
+	authban_guard_fill(&sync_core.guard);
 	store.url = url;
 	store.sync = &sync_core;
 	if(url) {
@@ -219,7 +220,15 @@ static void sweep(int64_t now_ms)
 	struct ab_now now = authban_now();
 
 	next_sweep = now_ms + SWEEP_EVERY;
-	ab_table_sweep(sync_core.table, sweep_part++, SWEEP_PARTS, &settings, &now);
+	ab_table_sweep(sync_core.table, sweep_part, SWEEP_PARTS, &settings, &now);
+	ab_recent_sweep(sync_core.guard.good.facts, sweep_part, SWEEP_PARTS,
+			now.mono, (uint32_t)settings.good_time);
+	ab_recent_sweep(authban_attempts(), sweep_part, SWEEP_PARTS, now.mono,
+			AB_ATTEMPT_SECONDS);
+	sweep_part++;
+	if(ab_breaker_tick(
+			   sync_core.guard.breaker, (uint32_t)settings.breaker, now.mono))
+		authban_breaker_news();
 }
 
 static void publish_state(int64_t now_ms)

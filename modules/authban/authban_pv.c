@@ -6,6 +6,7 @@
 #include "authban_pv.h"
 
 #include "authban_allow.h"
+#include "authban_explain.h"
 #include "authban_log.h"
 #include "authban_params.h"
 #include "authban_script.h"
@@ -75,7 +76,8 @@ static int lookup(const struct ab_addr *addr, struct ab_view *v)
 static int get_known(sip_msg_t *msg, pv_param_t *param, pv_value_t *res,
 		enum field field, const struct ab_addr *addr)
 {
-	static char text[AB_PREFIX_TEXT]; /* lives until the next call */
+	/* live until the next call */
+	static char text[AB_PREFIX_TEXT], why[AUTHBAN_EXPLAIN_MAX];
 	struct ab_names *names = ab_table_names(authban_table());
 	struct ab_prefix net = authban_source(addr);
 	struct ab_view v;
@@ -90,7 +92,7 @@ static int get_known(sip_msg_t *msg, pv_param_t *param, pv_value_t *res,
 			return give_text(
 					msg, param, res, authban_state_name(&v, authban_mode()));
 		case FIELD_REASON:
-			return give_text(msg, param, res, ab_names_text(names, v.reason));
+			return give_text(msg, param, res, authban_explain(&v, why));
 		case FIELD_ORIGIN:
 			return give_text(msg, param, res, ab_names_text(names, v.origin));
 		case FIELD_NET:

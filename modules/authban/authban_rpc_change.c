@@ -85,8 +85,23 @@ void authban_rpc_ban(rpc_t *rpc, void *ctx)
 		authban_rpc_failed(rpc, ctx);
 }
 
-/* Lifts everything inside a network. Returns how many. */
-static int unban_inside(const struct ab_judge *j, const struct ab_prefix *p)
+/* Whether an unban of a network (or, of a source alone, its pairs) means this one. */
+static bool is_inside(
+		const struct ab_view *v, const struct ab_prefix *p, bool pairs_only)
+{
+	uint8_t kind = v->key.kind;
+
+	if(v->state == AB_STATE_UNBANNED || v->key.plen < p->len
+			|| !ab_prefix_contains(p, &v->key.addr))
+		return false;
+	return kind == AB_KIND_PAIR
+		   || (!pairs_only
+				   && (kind == AB_KIND_SOURCE || kind == AB_KIND_NETWORK));
+}
+
+/* Lifts everything inside a network. Returns how many sources. */
+static int unban_inside(
+		const struct ab_judge *j, const struct ab_prefix *p, bool pairs_only)
 {
 	struct ab_cursor at = {0};
 	struct ab_view row[AUTHBAN_RPC_ROWS];
@@ -98,13 +113,11 @@ static int unban_inside(const struct ab_judge *j, const struct ab_prefix *p)
 				   j->table, &at, j->set, &j->now, row, AUTHBAN_RPC_ROWS))
 			> 0) {
 		for(i = 0; i < n; i++) {
-			if(row[i].key.kind != AB_KIND_SOURCE || row[i].key.plen < p->len
-					|| row[i].state == AB_STATE_UNBANNED
-					|| !ab_prefix_contains(p, &row[i].key.addr))
+			if(!is_inside(&row[i], p, pairs_only))
 				continue;
 			ab_judge_unban(j, &row[i].key, AB_REASON_OPERATOR, &out);
 			authban_news(&out);
-			lifted += out.ok;
+			lifted += out.ok && row[i].key.kind != AB_KIND_PAIR;
 		}
 	}
 	return lifted;
@@ -126,9 +139,10 @@ static int unban(rpc_t *rpc, void *ctx, const struct ab_judge *j,
 		return -1;
 	}
 	if(!at->full)
-		return unban_inside(j, &at->p);
+		return unban_inside(j, &at->p, false);
 	ab_judge_unban(j, &key, AB_REASON_OPERATOR, &out);
 	authban_news(&out);
+	unban_inside(j, &at->p, true);
 	return out.ok;
 }
 

@@ -5,8 +5,10 @@
  */
 #include "authban_script.h"
 
+#include "authban_acts.h"
 #include "authban_allow.h"
 #include "authban_auth.h"
+#include "authban_check.h"
 #include "authban_count.h"
 #include "authban_log.h"
 #include "authban_mac.h"
@@ -23,6 +25,7 @@
 #define PASS 1
 #define DENY (-1)
 #define DENY_BANNED (-2)
+
 
 static struct authban_request request;
 
@@ -52,35 +55,17 @@ int authban_source_of(sip_msg_t *msg, struct ab_addr *addr)
 	return 0;
 }
 
-enum authban_verdict authban_verdict(const struct ab_addr *addr)
+/* What the script functions return. */
+static int result_of(enum authban_verdict verdict)
 {
-	struct ab_prefix source;
-	struct ab_hit hit;
-	enum ab_mode mode = authban_mode();
-
-	if(mode == AB_MODE_OFF)
-		return AUTHBAN_PASS;
-	source = authban_source(addr);
-	hit = ab_table_check(authban_table(), addr, &source, authban_now_mono());
-	/* the allow-list is asked last, and wins */
-	if(hit.state == AB_STATE_NONE || authban_allowed(addr, NULL))
-		return AUTHBAN_PASS;
-	return mode == AB_MODE_BAN && hit.state == AB_STATE_BANNED
-				   ? AUTHBAN_BLOCK
-				   : AUTHBAN_WOULD_BLOCK;
-}
-
-static int check_addr(const struct ab_addr *addr)
-{
-	enum authban_verdict verdict = authban_verdict(addr);
-
-	counter_inc(authban_counters.checked);
-	if(verdict == AUTHBAN_WOULD_BLOCK)
-		counter_inc(authban_counters.would_block);
-	if(verdict != AUTHBAN_BLOCK)
-		return PASS;
-	counter_inc(authban_counters.blocked);
-	return DENY;
+	switch(verdict) {
+		case AUTHBAN_BLOCK:
+			return DENY;
+		case AUTHBAN_BLOCK_PAIR:
+			return DENY_BANNED;
+		default:
+			return PASS;
+	}
 }
 
 static int ki_check(sip_msg_t *msg)
@@ -88,24 +73,9 @@ static int ki_check(sip_msg_t *msg)
 	struct ab_addr addr;
 
 	/* no address: nothing to judge, so it passes */
-	return authban_source_of(msg, &addr) < 0 ? PASS : check_addr(&addr);
-}
-
-/* An address out of the script. 0, or -1 (logged). */
-static int parse_address(const char *function, const str *ip,
-		struct ab_addr *addr, struct ab_prefix *prefix)
-{
-	bool full = false;
-
-	if(ip->len > 0
-			&& ab_prefix_parse(prefix, ip->s, (size_t)ip->len, &full) == 0
-			&& full) {
-		*addr = prefix->addr;
-		*prefix = authban_source(addr);
-		return 0;
-	}
-	LM_ERR("%s: not an IP address\n", function);
-	return -1;
+	return authban_source_of(msg, &addr) < 0
+				   ? PASS
+				   : result_of(authban_check_message(msg, &addr));
 }
 
 static int ki_check_ip(sip_msg_t *msg, str *ip)
@@ -114,9 +84,9 @@ static int ki_check_ip(sip_msg_t *msg, str *ip)
 	struct ab_prefix source;
 
 	(void)msg;
-	return parse_address("authban_check", ip, &addr, &source) < 0
+	return authban_parse_address("authban_check", ip, &addr, &source) < 0
 				   ? PASS
-				   : check_addr(&addr);
+				   : result_of(authban_check_addr(&addr));
 }
 
 static int ki_proven(sip_msg_t *msg)
@@ -169,7 +139,21 @@ static void count_class(enum ab_class class)
 		counter_inc(*counters[class]);
 }
 
-static int judge_result(sip_msg_t *msg, int rc, str *name)
+/* The number of a policy's name; one that is not known is the settings'. */
+static unsigned policy_of(const str *name)
+{
+	unsigned n;
+
+	if(!name || name->len <= 0)
+		return 0;
+	n = ab_policies_find(&authban_params.policies, name->s, (size_t)name->len);
+	if(n == 0)
+		LM_WARN("authban_result: there is no policy %.*s\n",
+				name->len < 32 ? name->len : 32, name->s);
+	return n;
+}
+
+static int judge_result(sip_msg_t *msg, int rc, str *name, str *policy)
 {
 	struct authban_request *req = authban_request(msg);
 	struct authban_evidence ev;
@@ -186,7 +170,8 @@ static int judge_result(sip_msg_t *msg, int rc, str *name)
 		return rc > 0 ? PASS : DENY;
 	count_class(req->class);
 	if(req->class == AB_CLASS_SUCCESS && authban_source_of(msg, &addr) == 0)
-		authban_count_success(&addr, authban_user_hash(&ev.user, &ev.realm));
+		authban_count_success(&addr, authban_user_hash(&ev.user, &ev.realm),
+				req->proof, authban_flow(&msg->rcv));
 	if(rc > 0)
 		return PASS;
 	if(!ab_class_is_failure(req->class)
@@ -196,20 +181,26 @@ static int judge_result(sip_msg_t *msg, int rc, str *name)
 		ev.user = *name;
 	failure.user = authban_user_hash(&ev.user, &ev.realm);
 	failure.answer = ev.answer;
+	failure.flow = authban_flow(&msg->rcv);
+	failure.policy = policy_of(policy);
 	failure.proof = req->proof;
-	return authban_count_failure(&failure) == AUTHBAN_COUNTED_BANNED
-				   ? DENY_BANNED
-				   : DENY;
+	req->banned = authban_count_failure(&failure) == AUTHBAN_COUNTED_BANNED;
+	return req->banned ? DENY_BANNED : DENY;
 }
 
 static int ki_result(sip_msg_t *msg, int rc)
 {
-	return judge_result(msg, rc, NULL);
+	return judge_result(msg, rc, NULL, NULL);
 }
 
 static int ki_result_user(sip_msg_t *msg, int rc, str *name)
 {
-	return judge_result(msg, rc, name);
+	return judge_result(msg, rc, name, NULL);
+}
+
+static int ki_result_policy(sip_msg_t *msg, int rc, str *name, str *policy)
+{
+	return judge_result(msg, rc, name, policy);
 }
 
 static int ki_challenge(sip_msg_t *msg, str *realm, int flags)
@@ -220,61 +211,12 @@ static int ki_challenge(sip_msg_t *msg, str *realm, int flags)
 	/* these two cannot be challenged */
 	if(msg->REQ_METHOD & (METHOD_ACK | METHOD_CANCEL))
 		return PASS;
-	if(authban_source_of(msg, &addr) == 0
-			&& authban_verdict(&addr) == AUTHBAN_BLOCK)
+	if(req->banned
+			|| (authban_source_of(msg, &addr) == 0
+					&& authban_verdict(&addr) == AUTHBAN_BLOCK))
 		return DENY;
 	return authban_send_challenge(
 			msg, realm, flags, ab_class_is_stale(req->class));
-}
-
-static int ki_ban(sip_msg_t *msg, str *ip, int seconds, str *reason)
-{
-	const struct ab_table *t = authban_table();
-	struct ab_settings set;
-	struct ab_judge judge = authban_judge(&set);
-	struct ab_judgement out;
-	struct ab_prefix source;
-	struct ab_addr addr;
-	struct ab_key key;
-	uint16_t why;
-
-	(void)msg;
-	if(parse_address("authban_ban", ip, &addr, &source) < 0)
-		return DENY;
-	if(seconds < 1 || seconds > ab_setting_find("ban_time_max")->max) {
-		LM_ERR("authban_ban: %d seconds; allowed is 1 to %d\n", seconds,
-				ab_setting_find("ban_time_max")->max);
-		return DENY;
-	}
-	if(authban_allowed(&addr, NULL))
-		return DENY;
-	why = ab_names_intern(
-			ab_table_names(t), t->owner, reason->s, (size_t)reason->len);
-	key = ab_key_source(&source);
-	ab_judge_ban(&judge, &key, (uint32_t)seconds, why ? why : AB_REASON_SCRIPT,
-			&out);
-	authban_news(&out);
-	authban_wake();
-	return out.ok ? PASS : DENY;
-}
-
-static int ki_unban(sip_msg_t *msg, str *ip)
-{
-	struct ab_settings set;
-	struct ab_judge judge = authban_judge(&set);
-	struct ab_judgement out;
-	struct ab_prefix source;
-	struct ab_addr addr;
-	struct ab_key key;
-
-	(void)msg;
-	if(parse_address("authban_unban", ip, &addr, &source) < 0)
-		return DENY;
-	key = ab_key_source(&source);
-	ab_judge_unban(&judge, &key, AB_REASON_SCRIPT, &out);
-	authban_news(&out);
-	authban_wake();
-	return out.ok ? PASS : DENY;
 }
 
 /* --- kamailio.cfg --- */
@@ -312,9 +254,9 @@ static int w_proven(sip_msg_t *msg, char *p1, char *p2)
 }
 
 /* "$rc" may come as a number or as text, as the parameter was written. */
-static int w_result2(sip_msg_t *msg, char *p1, char *p2)
+static int w_result3(sip_msg_t *msg, char *p1, char *p2, char *p3)
 {
-	str name = STR_NULL;
+	str name = STR_NULL, policy = STR_NULL;
 	int rc;
 
 	if(get_int(msg, p1, &rc) < 0) {
@@ -331,13 +273,20 @@ static int w_result2(sip_msg_t *msg, char *p1, char *p2)
 	}
 	if(p2 && get_str(msg, p2, &name) < 0)
 		name.len = 0;
-	return judge_result(msg, rc, &name);
+	if(p3 && get_str(msg, p3, &policy) < 0)
+		policy.len = 0;
+	return judge_result(msg, rc, &name, &policy);
+}
+
+static int w_result2(sip_msg_t *msg, char *p1, char *p2)
+{
+	return w_result3(msg, p1, p2, NULL);
 }
 
 static int w_result(sip_msg_t *msg, char *p1, char *p2)
 {
 	(void)p2;
-	return w_result2(msg, p1, NULL);
+	return w_result3(msg, p1, NULL, NULL);
 }
 
 static int w_challenge(sip_msg_t *msg, char *p1, char *p2)
@@ -352,44 +301,14 @@ static int w_challenge(sip_msg_t *msg, char *p1, char *p2)
 	return ki_challenge(msg, &realm, flags);
 }
 
-static int w_ban(sip_msg_t *msg, char *p1, char *p2, char *p3)
-{
-	str ip, reason;
-	int seconds;
-
-	if(get_str(msg, p1, &ip) < 0 || get_int(msg, p2, &seconds) < 0
-			|| get_str(msg, p3, &reason) < 0) {
-		LM_ERR("authban_ban: cannot get ip, seconds and reason\n");
-		return DENY;
-	}
-	return ki_ban(msg, &ip, seconds, &reason);
-}
-
-static int w_unban(sip_msg_t *msg, char *p1, char *p2)
-{
-	str ip;
-
-	(void)p2;
-	if(get_str(msg, p1, &ip) < 0) {
-		LM_ERR("authban_unban: cannot get ip\n");
-		return DENY;
-	}
-	return ki_unban(msg, &ip);
-}
-
 static int fixup_result(void **param, int no)
 {
-	return no == 1 ? fixup_var_int_1(param, 1) : fixup_var_str_2(param, 2);
+	return no == 1 ? fixup_var_int_1(param, 1) : fixup_var_str_12(param, 1);
 }
 
 static int fixup_challenge(void **param, int no)
 {
 	return no == 1 ? fixup_var_str_1(param, 1) : fixup_var_int_2(param, 2);
-}
-
-static int fixup_ban(void **param, int no)
-{
-	return no == 2 ? fixup_var_int_2(param, 2) : fixup_var_str_12(param, 1);
 }
 
 /* clang-format off */
@@ -402,10 +321,16 @@ cmd_export_t authban_cmds[] = {
 		fixup_result, 0, REQUEST_ROUTE},
 	{"authban_result", (cmd_function)w_result2, 2,
 		fixup_result, 0, REQUEST_ROUTE},
+	{"authban_result", (cmd_function)w_result3, 3,
+		fixup_result, 0, REQUEST_ROUTE},
+	{"authban_fail", (cmd_function)authban_w_fail0, 0, 0, 0, ANY_ROUTE},
+	{"authban_fail", (cmd_function)authban_w_fail1, 1, authban_fixup_fail, 0, ANY_ROUTE},
+	{"authban_fail", (cmd_function)authban_w_fail2, 2, authban_fixup_fail, 0, ANY_ROUTE},
+	{"authban_fail", (cmd_function)authban_w_fail3, 3, authban_fixup_fail, 0, ANY_ROUTE},
 	{"authban_challenge", (cmd_function)w_challenge, 2,
 		fixup_challenge, 0, REQUEST_ROUTE},
-	{"authban_ban", (cmd_function)w_ban, 3, fixup_ban, 0, ANY_ROUTE},
-	{"authban_unban", (cmd_function)w_unban, 1,
+	{"authban_ban", (cmd_function)authban_w_ban, 3, authban_fixup_ban, 0, ANY_ROUTE},
+	{"authban_unban", (cmd_function)authban_w_unban, 1,
 		fixup_var_str_1, 0, ANY_ROUTE},
 	{0, 0, 0, 0, 0, 0}
 };
@@ -429,9 +354,14 @@ sr_kemi_t authban_kemi_exports[] = {
 	KEMI2("proven", ki_proven, NONE, NONE, NONE),
 	KEMI2("result", ki_result, INT, NONE, NONE),
 	KEMI2("result_user", ki_result_user, INT, STR, NONE),
+	KEMI2("result_policy", ki_result_policy, INT, STR, STR),
+	KEMI2("fail", authban_ki_fail, NONE, NONE, NONE),
+	KEMI2("fail_ip", authban_ki_fail_ip, STR, NONE, NONE),
+	KEMI2("fail_user", authban_ki_fail_user, STR, STR, NONE),
+	KEMI2("fail_weight", authban_ki_fail_weight, STR, STR, INT),
 	KEMI2("challenge", ki_challenge, STR, INT, NONE),
-	KEMI2("ban", ki_ban, STR, INT, STR),
-	KEMI2("unban", ki_unban, STR, NONE, NONE),
+	KEMI2("ban", authban_ki_ban, STR, INT, STR),
+	KEMI2("unban", authban_ki_unban, STR, NONE, NONE),
 	{ {0, 0}, {0, 0}, 0, NULL, { 0, 0, 0, 0, 0, 0 } }
 };
 /* clang-format on */

@@ -23,6 +23,7 @@ struct authban_request
 	int pid;
 	enum ab_class class;
 	enum ab_proof proof;
+	bool banned; /* source or pair, by this very request */
 };
 
 /* The notes on a message; empty ones when it is another than before. */
@@ -33,17 +34,6 @@ struct authban_request *authban_request(sip_msg_t *msg);
  * event_route[core:msg-received] too. 0, or -1 when there is none.
  */
 int authban_source_of(sip_msg_t *msg, struct ab_addr *addr);
-
-/* What is to be done with a message of an address. */
-enum authban_verdict
-{
-	AUTHBAN_PASS = 0,
-	AUTHBAN_WOULD_BLOCK, /* banned, but only in dry run */
-	AUTHBAN_BLOCK
-};
-
-/* Counts nothing. */
-enum authban_verdict authban_verdict(const struct ab_addr *addr);
 
 extern cmd_export_t authban_cmds[];
 extern sr_kemi_t authban_kemi_exports[];

@@ -23,6 +23,7 @@ static struct ab_table table;
 static int table_process = -1; /* process_no that `table` is opened for */
 static struct authban_sync_state *sync_state;
 static struct ab_recent *attempts;
+static struct ab_guard guard;
 static int wake_fd = -1;
 static uint16_t node_number, node_origin;
 
@@ -83,19 +84,47 @@ static void init_node(void)
 			ab_table_names(&table), table.owner, authban_params.node, len);
 }
 
+/* One fact a slot: a login makes three (ab_good.h). */
+#define GOOD_SLOTS_MIN 65536
+
+static struct ab_recent *recent_set(uint32_t slots)
+{
+	struct ab_recent *r = shm_malloc(ab_recent_bytes(slots));
+
+	if(r)
+		ab_recent_init(r, slots);
+	return r;
+}
+
+static int init_guard(void)
+{
+	uint32_t slots = (uint32_t)authban_params.size;
+
+	guard.good.facts =
+			recent_set(slots > GOOD_SLOTS_MIN ? slots : GOOD_SLOTS_MIN);
+	guard.breaker = shm_malloc(sizeof(*guard.breaker));
+	if(!guard.good.facts || !guard.breaker) {
+		SHM_MEM_ERROR;
+		return -1;
+	}
+	memset(guard.breaker, 0, sizeof(*guard.breaker));
+	guard.policies = &authban_params.policies;
+	authban_keyed_key(guard.hash_key);
+	return authban_random(guard.good.key, sizeof(guard.good.key));
+}
+
 int authban_shared_init(void)
 {
-	if(init_table() < 0)
+	if(init_table() < 0 || init_guard() < 0)
 		return -1;
 	init_node();
 	sync_state = shm_malloc(sizeof(*sync_state));
-	attempts = shm_malloc(ab_recent_bytes(AB_ATTEMPT_SLOTS));
+	attempts = recent_set(AB_ATTEMPT_SLOTS);
 	if(!sync_state || !attempts) {
 		SHM_MEM_ERROR;
 		return -1;
 	}
 	memset(sync_state, 0, sizeof(*sync_state));
-	ab_recent_init(attempts, AB_ATTEMPT_SLOTS);
 	wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if(wake_fd < 0) {
 		LM_ERR("cannot make an eventfd: %s\n", strerror(errno));
@@ -141,6 +170,26 @@ struct ab_judge authban_judge(struct ab_settings *set)
 
 	authban_settings(set);
 	return j;
+}
+
+void authban_guard_fill(struct ab_guard *g)
+{
+	*g = guard;
+}
+
+const struct ab_guard *authban_guard_quick(void)
+{
+	guard.judge.table = authban_table();
+	guard.judge.set = authban_settings_now();
+	guard.judge.now.mono = authban_now_mono();
+	return &guard;
+}
+
+const struct ab_guard *authban_guard(void)
+{
+	guard.judge = (struct ab_judge){authban_table(), authban_settings_now(),
+			authban_now(), node_number, node_origin};
+	return &guard;
 }
 
 void authban_addr(struct ab_addr *out, const struct ip_addr *ip)

@@ -6,7 +6,7 @@
 #ifndef AUTHBAN_SHARED_H
 #define AUTHBAN_SHARED_H
 
-#include "ab_judge.h"
+#include "ab_guard.h"
 #include "ab_recent.h"
 #include "ab_url.h"
 
@@ -49,6 +49,17 @@ uint32_t authban_now_mono(void);
 
 /* Settings, moment and names for one judgement. *set is filled and used. */
 struct ab_judge authban_judge(struct ab_settings *set);
+
+/*
+ * Everything that decides, for this process, as of now. The pointer is good until the
+ * next call. authban_guard() has both clocks; the quick one only monotonic seconds,
+ * up to 4 ms old, which is what ab_guard_check() needs.
+ */
+const struct ab_guard *authban_guard(void);
+const struct ab_guard *authban_guard_quick(void);
+
+/* The parts of it that no process changes, for the sync process. */
+void authban_guard_fill(struct ab_guard *g);
 
 /* Number of this proxy in versions, and of its name in the names' table. */
 uint16_t authban_node_number(void);

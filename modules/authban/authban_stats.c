@@ -19,7 +19,9 @@ enum gauge
 	GAUGE_ENTRIES,
 	GAUGE_BANNED,
 	GAUGE_EVICTIONS,
-	GAUGE_SYNC_LAG
+	GAUGE_SYNC_LAG,
+	GAUGE_BREAKER,
+	GAUGE_SUSPENDED
 };
 
 static counter_val_t read_gauge(counter_handle_t h, void *param)
@@ -38,6 +40,11 @@ static counter_val_t read_gauge(counter_handle_t h, void *param)
 			return (counter_val_t)stats.evictions;
 		case GAUGE_SYNC_LAG:
 			return authban_sync_state()->lag_ms;
+		case GAUGE_BREAKER:
+			return ab_breaker_is_open(authban_guard_quick()->breaker);
+		case GAUGE_SUSPENDED:
+			return (counter_val_t)atomic_load(
+					&authban_guard_quick()->breaker->suspended);
 	}
 	return 0;
 }
@@ -66,6 +73,12 @@ static counter_def_t defs[] = {
 	COUNTER(redis_errors, "failed exchanges with Redis"),
 	COUNTER(mismatches, "right passwords under another From or To user"),
 	COUNTER(retransmissions, "failures seen again and not counted again"),
+	COUNTER(pair_bans, "bans of one user at a source where others log in"),
+	COUNTER(campaigns, "networks that came under watch"),
+	COUNTER(user_attacks, "users that came under watch"),
+	COUNTER(would_block_good, "would_block, of sources where users had logged in"),
+	GAUGE("breaker", GAUGE_BREAKER, "1: new bans are suspended"),
+	GAUGE("suspended", GAUGE_SUSPENDED, "failures not judged by the breaker"),
 	GAUGE("entries", GAUGE_ENTRIES, "entries in the table"),
 	GAUGE("banned", GAUGE_BANNED, "sources banned now"),
 	GAUGE("evictions", GAUGE_EVICTIONS, "entries that gave way to others"),

@@ -43,7 +43,7 @@ WRONG = {
     "ban_time_max negative": (authban("ban_time_max", -1), ["ban_time_max", "-1", "1 to"]),
     "grace 0": (authban("grace", 0), ["grace is 0", "1 to 86400"]),
     "ipv6_prefix 47": (authban("ipv6_prefix", 47), ["ipv6_prefix is 47", "48 to 128"]),
-    "ipv4_prefix 33": (authban("ipv4_prefix", 33), ["ipv4_prefix is 33", "8 to 32"]),
+    "ipv4_prefix 33": (authban("ipv4_prefix", 33), ["ipv4_prefix is 33", "16 to 32"]),
     "early 2": (authban("early", 2), ["early is 2", "0 to 1"]),
     "node empty": (authban("node", ""), ["node is a text \"\"", "1 to"]),
     "node too long": (authban("node", "n" * 200), ["node is a text \"nnn", "1 to"]),

@@ -53,6 +53,8 @@ class Proxy:
             self.folder, host, self.port, self.database, ALIAS=realm, CHILDREN=children,
             AB_MODULE=module_path(), AB_NODE=self.node, AB_REDIS=redis, AB_CLUSTER_KEY_FILE=key_file,
             AUTH_SECRET="a secret of a test, the same on all proxies")
+        # many tests share a proxy and a network: only tests of campaigns want the usual limits
+        self.defines.update(AB_NET_SOURCES=50, AB_USER_SOURCES=50)
         self.defines.update(defines or {})
         self.process = None
 

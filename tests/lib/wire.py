@@ -8,6 +8,7 @@ LOG = "{%s:0}:log" % PREFIX
 MARK = "{%s:0}:mark" % PREFIX
 BANNED, UNBANNED = 1, 3
 SIGNED = 1
+VERSION = 2
 _MASK = (1 << 64) - 1
 
 
@@ -61,7 +62,7 @@ def state_record(source, now_ms, state=BANNED, seconds=600, bits=128, reason=b"s
                  signature=None):
     """A ban (or unban) of an IPv4 source; signature: 16 bytes, or None for an unsigned one."""
     address = b"\0" * 10 + b"\xff\xff" + bytes(map(int, source.split(".")))
-    body = struct.pack("!BBBB16sBBBI QQQ HI", 1, SIGNED if signature else 0, 1, bits, address, state, 1, 1, 0,
+    body = struct.pack("!BBBB16sBBBQ QQQ HI", VERSION, SIGNED if signature else 0, 1, bits, address, state, 1, 1, 0,
                        now_ms << 16 | 7, now_ms, now_ms + seconds * 1000, 9, 1)
     for text in (reason, origin):
         body += bytes([len(text)]) + text
@@ -74,4 +75,4 @@ def share_field(source):
 
 
 def share_value(count=1000, signature=None):
-    return struct.pack("!BBHII", 1, SIGNED if signature else 0, count, 0xffffffff, 0xffffffff) + (signature or b"")
+    return struct.pack("!BBHII", VERSION, SIGNED if signature else 0, count, 0xffffffff, 0xffffffff) + (signature or b"")

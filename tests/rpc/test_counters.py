@@ -48,7 +48,8 @@ class Moves:
 
 
 def test_failures_and_a_ban(node):
-    with Moves(node, failures=5, bans=1, unbans=0, banned=1, entries=1, successes=0, unproven=0, malformed=0):
+    # a source, its network, and the user that it tried
+    with Moves(node, failures=5, bans=1, unbans=0, banned=1, entries=3, successes=0, unproven=0, malformed=0):
         with RoundRobin([node], "127.15.1.1") as attacker:
             attacker.send(20, 500)
 

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+static const struct ab_circumstances nothing;
+
 static int setup(void **state)
 {
 	static struct box b;
@@ -144,7 +146,7 @@ static void no_operation_but_an_unban_lowers_a_count(void **state)
 				out = box_fail(b, &key);
 				break;
 			case 1:
-				ab_judge_others(&j, &key, &others, &out);
+				ab_judge_others(&j, &key, &others, &nothing, &out);
 				break;
 			case 2: /* a state that is older than what is known */
 				late.version = 1;
@@ -220,18 +222,18 @@ static void the_others_shares_complete_a_ban_with_the_proof_seen_here(
 	struct ab_judgement out;
 
 	box_fail(b, &key);
-	ab_judge_others(&j, &key, &others, &out);
+	ab_judge_others(&j, &key, &others, &nothing, &out);
 	assert_false(out.news);
 	others.count[0] = 7;
-	ab_judge_others(&j, &key, &others, &out);
+	ab_judge_others(&j, &key, &others, &nothing, &out);
 	assert_true(out.news);
 	assert_int_equal(out.state, AB_STATE_BANNED);
 	assert_int_equal(out.view.proof, AB_PROOF_TOKEN);
 	assert_int_equal(out.view.failures, 8);
-	ab_judge_others(&j, &key, &others, &out);
+	ab_judge_others(&j, &key, &others, &nothing, &out);
 	assert_false(out.news);
 	/* others' counts alone make no entry */
-	ab_judge_others(&j, &stranger, &others, &out);
+	ab_judge_others(&j, &stranger, &others, &nothing, &out);
 	assert_false(out.ok);
 }
 

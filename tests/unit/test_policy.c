@@ -142,9 +142,10 @@ static void the_threshold_decides(void **state)
 	(void)state;
 	ab_settings_preset(&set);
 	for(i = 0; i < COUNT_OF(limits); i++) {
-		struct ab_counts c = {.failures = (uint32_t)limits[i] - 1,
+		struct ab_counts c = {.kind = AB_KIND_SOURCE,
+				.failures = (uint32_t)limits[i] - 1,
 				.own = 100000,
-				.users = 111,
+				.things = 111,
 				.repeats = 1,
 				.spread = 5};
 		struct ab_decision d;
@@ -165,7 +166,8 @@ static void the_threshold_decides(void **state)
 
 static void modes_decide_alike_and_block_differently(void **state)
 {
-	struct ab_counts c = {.failures = 8, .repeats = 2, .spread = 77};
+	struct ab_counts c = {
+			.kind = AB_KIND_SOURCE, .failures = 8, .repeats = 2, .spread = 77};
 	struct ab_settings set;
 	struct ab_decision ban, dry;
 

@@ -141,7 +141,7 @@ static void die(struct ab_slot *s, void *arg)
 {
 	const struct box *b = arg;
 
-	s->e->flags = 0xff;
+	s->e->flags = 0xf;
 	s->e->own[0] = 3;
 	s->state = AB_STATE_BANNED;
 	s->until = b->now.mono + 100;

@@ -58,6 +58,9 @@ void box_open(struct box *b, uint32_t entries)
 	ab_table_init(
 			&b->table, b->map + b->guard, entries, key, (uint32_t)getpid());
 	ab_settings_preset(&b->set);
+	/* these tests are about the short window */
+	b->set.long_window = 60;
+	b->set.long_threshold = 200;
 	b->now.mono = BOX_MONO;
 	b->now.cluster_ms = (uint64_t)BOX_CLUSTER_S * 1000;
 	b->node = 1;
@@ -120,9 +123,11 @@ struct ab_judgement box_fail_as(
 		struct box *b, const struct ab_key *key, uint64_t user, uint32_t weight)
 {
 	struct ab_judge j = box_judge(b);
+	struct ab_blow blow = {
+			.thing = user, .weight = weight, .proof = AB_PROOF_TOKEN};
 	struct ab_judgement out;
 
-	ab_judge_failure(&j, key, user, weight, AB_PROOF_TOKEN, &out);
+	ab_judge_failure(&j, key, &blow, &out);
 	return out;
 }
 

@@ -1,0 +1,81 @@
+/*
+ * authban: who has logged in from where
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "ab_good.h"
+
+#include "ab_siphash.h"
+
+#include <string.h>
+
+enum fact
+{
+	FACT_SOURCE,
+	FACT_PAIR,
+	FACT_FLOW
+};
+
+/* Without a set nobody is known. */
+static bool has(
+		const struct ab_good *g, uint64_t hash, uint32_t now, uint32_t seconds)
+{
+	return g->facts && ab_recent_has(g->facts, hash, now, seconds);
+}
+
+static uint64_t hash_of(const struct ab_good *g, enum fact fact,
+		const struct ab_prefix *source, uint64_t user, uint64_t flow)
+{
+	uint64_t words[5];
+
+	memcpy(words, source->addr.b, 16);
+	words[2] = (uint64_t)source->len << 8 | fact;
+	words[3] = user;
+	words[4] = flow;
+	return ab_siphash13(g->key, words, sizeof(words));
+}
+
+bool ab_good_success(const struct ab_good *g, const struct ab_party *p,
+		uint32_t now, uint32_t seconds)
+{
+	if(!g->facts)
+		return false;
+	if(p->flow != 0)
+		ab_recent_touch(g->facts,
+				hash_of(g, FACT_FLOW, &p->source, p->user, p->flow), now,
+				seconds);
+	ab_recent_touch(
+			g->facts, hash_of(g, FACT_SOURCE, &p->source, 0, 0), now, seconds);
+	return ab_recent_touch(g->facts,
+			hash_of(g, FACT_PAIR, &p->source, p->user, 0), now, seconds);
+}
+
+void ab_good_failure(const struct ab_good *g, const struct ab_party *p,
+		uint32_t now, uint32_t seconds)
+{
+	if(g->facts && p->flow != 0)
+		ab_recent_forget(g->facts,
+				hash_of(g, FACT_FLOW, &p->source, p->user, p->flow), now,
+				seconds);
+}
+
+bool ab_good_pair(const struct ab_good *g, const struct ab_prefix *source,
+		uint64_t user, uint32_t now, uint32_t seconds)
+{
+	return user != 0
+		   && has(g, hash_of(g, FACT_PAIR, source, user, 0), now, seconds);
+}
+
+bool ab_good_source(const struct ab_good *g, const struct ab_prefix *source,
+		uint32_t now, uint32_t seconds)
+{
+	return has(g, hash_of(g, FACT_SOURCE, source, 0, 0), now, seconds);
+}
+
+bool ab_good_flow(const struct ab_good *g, const struct ab_party *p,
+		uint32_t now, uint32_t seconds)
+{
+	return p->flow != 0
+		   && has(g, hash_of(g, FACT_FLOW, &p->source, p->user, p->flow), now,
+				   seconds);
+}

@@ -1,0 +1,280 @@
+/*
+ * authban: which entries one attempt touches, and what one message meets
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "ab_guard.h"
+
+#include "ab_siphash.h"
+
+#include <string.h>
+
+/* Networks of docs/policy.md, over 128 bits. */
+#define NETWORK_V4 (AB_V4_BITS + 24u)
+#define NETWORK_V6 48u
+
+bool ab_guard_network(const struct ab_prefix *source, struct ab_prefix *net)
+{
+	unsigned bits = ab_addr_is_v4(&source->addr) ? NETWORK_V4 : NETWORK_V6;
+
+	if(source->len <= bits)
+		return false;
+	*net = ab_prefix_make(&source->addr, bits);
+	return true;
+}
+
+struct ab_key ab_key_network(const struct ab_prefix *net)
+{
+	struct ab_key key = {net->addr, 0, AB_KIND_NETWORK, net->len};
+
+	return key;
+}
+
+/* A source as a distinct thing: keyed, so that nobody picks addresses that look
+ * like one; the same on every proxy, so that maps merge. */
+static uint64_t thing_of(
+		const struct ab_guard *g, const struct ab_prefix *source)
+{
+	uint8_t data[sizeof(source->addr.b) + 1];
+	uint64_t h;
+
+	memcpy(data, source->addr.b, sizeof(source->addr.b));
+	data[sizeof(source->addr.b)] = source->len;
+	h = ab_siphash13(g->hash_key, data, sizeof(data));
+	return h ? h : 1;
+}
+
+static uint32_t good_time(const struct ab_guard *g)
+{
+	return (uint32_t)g->judge.set->good_time;
+}
+
+static bool is_shared(const struct ab_guard *g, const struct ab_prefix *source)
+{
+	return ab_good_source(&g->good, source, g->judge.now.mono, good_time(g));
+}
+
+static bool is_good(const struct ab_guard *g, const struct ab_party *who)
+{
+	return ab_good_pair(
+			&g->good, &who->source, who->user, g->judge.now.mono, good_time(g));
+}
+
+/* --- a failure --- */
+
+/* One attempt on its way through the entries. */
+struct attempt
+{
+	const struct ab_guard *g;
+	const struct ab_failure *f;
+	struct ab_findings *out;
+	struct ab_blow blow;
+	struct ab_settings room;
+};
+
+static struct ab_judgement *hit(struct attempt *a, enum ab_found which,
+		const struct ab_key *key, uint64_t thing)
+{
+	struct ab_judgement *j = &a->out->entry[which];
+
+	a->blow.thing = thing;
+	ab_judge_failure(&a->g->judge, key, &a->blow, j);
+	return j;
+}
+
+/* A network and a user are judged by the settings; policies are for one party. */
+static void hit_crowds(struct attempt *a)
+{
+	const struct ab_party *who = &a->f->who;
+	uint64_t thing = thing_of(a->g, &who->source);
+	struct ab_prefix net;
+	struct ab_key key;
+
+	if(!a->out->shared && ab_guard_network(&who->source, &net)) {
+		key = ab_key_network(&net);
+		a->blow.at.net_level = hit(a, AB_FOUND_NETWORK, &key, thing)->level;
+	}
+	if(who->user != 0 && !a->out->good) {
+		key = ab_key_user(who->user);
+		a->blow.at.user_level = hit(a, AB_FOUND_USER, &key, thing)->level;
+	}
+}
+
+/* The last unban of a source; 0: none that matters. */
+static uint32_t unbanned_at(
+		const struct ab_judge *j, const struct ab_prefix *source)
+{
+	struct ab_key key = ab_key_source(source);
+	struct ab_view v;
+
+	return ab_table_get(j->table, &key, j->set, &j->now, &v) == 1 ? v.epoch : 0;
+}
+
+static void hit_pair(struct attempt *a)
+{
+	const struct ab_party *who = &a->f->who;
+	struct ab_key key =
+			ab_key_pair(&who->source, who->user ? who->user : AB_USER_NOBODY);
+	struct ab_judgement *j;
+
+	a->blow.at.void_before = unbanned_at(&a->g->judge, &who->source);
+	j = hit(a, AB_FOUND_PAIR, &key, 0);
+	a->blow.at.void_before = 0;
+	if(j->ok && (j->state == AB_STATE_BANNED || j->state == AB_STATE_DRY_RUN))
+		a->blow.at.pairs_until = a->g->judge.now.mono + j->view.ttl;
+}
+
+/* The breaker's part. False: the attempt is not counted at all. */
+static bool ask_breaker(const struct ab_guard *g, const struct ab_failure *f,
+		struct ab_findings *out)
+{
+	if(!g->breaker)
+		return true;
+	if(out->good)
+		out->breaker_changed =
+				ab_breaker_failure(g->breaker, thing_of(g, &f->who.source),
+						(uint32_t)g->judge.set->breaker, g->judge.now.mono);
+	out->suspended = ab_breaker_is_open(g->breaker);
+	if(!out->suspended)
+		return true;
+	atomic_fetch_add_explicit(&g->breaker->suspended, 1, memory_order_relaxed);
+	return !out->shared;
+}
+
+static bool was_banned(const struct ab_judgement *j)
+{
+	return j->ok && j->news && j->state == AB_STATE_BANNED;
+}
+
+void ab_guard_failure(const struct ab_guard *g, const struct ab_failure *f,
+		struct ab_findings *out)
+{
+	struct attempt a = {.g = g, .f = f, .out = out};
+	struct ab_key key = ab_key_source(&f->who.source);
+
+	memset(out, 0, sizeof(*out));
+	out->good = is_good(g, &f->who);
+	out->shared = out->good || is_shared(g, &f->who.source);
+	if(out->good)
+		ab_good_failure(&g->good, &f->who, g->judge.now.mono, good_time(g));
+	if(!ask_breaker(g, f, out))
+		return;
+	a.blow = (struct ab_blow){.weight = f->weight,
+			.proof = f->proof,
+			.policy = f->policy,
+			.at = {.shared = out->shared,
+					.good = out->good,
+					.suspended = out->suspended}};
+	hit_crowds(&a);
+	a.blow.at.limits =
+			ab_policies_settings(g->policies, f->policy, g->judge.set, &a.room);
+	if(out->shared)
+		hit_pair(&a);
+	hit(&a, AB_FOUND_SOURCE, &key, out->good ? 0 : f->who.user);
+	out->banned = was_banned(&out->entry[AB_FOUND_SOURCE])
+				  || was_banned(&out->entry[AB_FOUND_PAIR]);
+}
+
+/* --- a success --- */
+
+/* A stranger was let through and is none any more: the next one may come. */
+static void refund(const struct ab_guard *g, const struct ab_party *who)
+{
+	const struct ab_judge *j = &g->judge;
+	struct ab_key key = ab_key_source(&who->source);
+	struct ab_prefix net;
+
+	if(ab_table_state(j->table, &key, j->now.mono) != AB_STATE_NONE)
+		ab_judge_refund(j, &key);
+	if(ab_table_networks(j->table, j->now.mono)
+			&& ab_guard_network(&who->source, &net)) {
+		key = ab_key_network(&net);
+		ab_judge_refund(j, &key);
+	}
+	if(ab_table_users(j->table, j->now.mono)) {
+		key = ab_key_user(who->user);
+		ab_judge_refund(j, &key);
+	}
+}
+
+bool ab_guard_success(const struct ab_guard *g, const struct ab_party *who)
+{
+	if(who->user == 0)
+		return false;
+	if(!ab_good_success(&g->good, who, g->judge.now.mono, good_time(g)))
+		refund(g, who);
+	return g->breaker
+		   && ab_breaker_success(g->breaker, (uint32_t)g->judge.set->breaker,
+				   g->judge.now.mono);
+}
+
+/* --- news of other proxies --- */
+
+static enum ab_level network_level(
+		const struct ab_guard *g, const struct ab_prefix *source)
+{
+	const struct ab_judge *j = &g->judge;
+	struct ab_counts counts = {.kind = AB_KIND_NETWORK};
+	struct ab_prefix net;
+	struct ab_key key;
+	struct ab_view v;
+
+	if(!ab_guard_network(source, &net))
+		return AB_LEVEL_NONE;
+	key = ab_key_network(&net);
+	if(ab_table_get(j->table, &key, j->set, &j->now, &v) != 1)
+		return AB_LEVEL_NONE;
+	if(v.state == AB_STATE_BANNED || v.state == AB_STATE_DRY_RUN)
+		return AB_LEVEL_RESTRICTED;
+	counts.things = v.users;
+	return ab_policy_level(j->set, &counts);
+}
+
+void ab_guard_others(const struct ab_guard *g, const struct ab_key *key,
+		const struct ab_others *others, struct ab_judgement *out)
+{
+	const struct ab_judge *j = &g->judge;
+	struct ab_prefix source = {key->addr, key->plen};
+	struct ab_circumstances at = {
+			.suspended = g->breaker && ab_breaker_is_open(g->breaker)};
+	struct ab_settings room;
+	struct ab_view v;
+
+	if(key->kind == AB_KIND_SOURCE || key->kind == AB_KIND_PAIR) {
+		at.shared = is_shared(g, &source);
+		if(ab_table_get(j->table, key, j->set, &j->now, &v) == 1)
+			at.limits =
+					ab_policies_settings(g->policies, v.policy, j->set, &room);
+	}
+	if(key->kind == AB_KIND_PAIR)
+		at.good = ab_good_pair(
+				&g->good, &source, key->user, j->now.mono, good_time(g));
+	if(key->kind == AB_KIND_SOURCE && !at.shared)
+		at.net_level = network_level(g, &source);
+	ab_judge_others(j, key, others, &at, out);
+}
+
+void ab_guard_apply(const struct ab_guard *g, const struct ab_key *key,
+		const struct ab_change *change, struct ab_judgement *out)
+{
+	const struct ab_judge *j = &g->judge;
+	struct ab_prefix p = {key->addr, key->plen};
+	struct ab_key source = ab_key_source(&p);
+
+	ab_judge_apply(j, key, change, out);
+	if(key->kind == AB_KIND_PAIR && out->ok && out->state == AB_STATE_BANNED)
+		ab_judge_note_pairs(j, &source, j->now.mono + out->view.ttl);
+}
+
+void ab_guard_unban(const struct ab_guard *g, const struct ab_key *key,
+		uint16_t reason, struct ab_judgement *out)
+{
+	struct ab_prefix p = {key->addr, key->plen};
+	struct ab_judgement ignored;
+	struct ab_key net = ab_key_network(&p);
+
+	ab_judge_unban(&g->judge, key, reason, out);
+	/* whoever unbans 198.51.100.0/24 means the restriction of it too */
+	if(key->kind == AB_KIND_SOURCE)
+		ab_judge_unban(&g->judge, &net, reason, out->ok ? &ignored : out);
+}

@@ -1,0 +1,148 @@
+/*
+ * authban: what is to be done with a message
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "authban_check.h"
+
+#include "authban_allow.h"
+#include "authban_mac.h"
+#include "authban_params.h"
+#include "authban_shared.h"
+#include "authban_stats.h"
+
+#include "core/events.h"
+#include "core/parser/digest/digest.h"
+
+#include <string.h>
+
+#define CREDENTIALS_MAX 8 /* of one kind that are looked at */
+
+/* A ban is in force only in mode ban, and dry_run may follow a ban. */
+static enum authban_verdict by_answer(
+		struct ab_guard_answer a, enum authban_verdict block)
+{
+	return authban_mode() == AB_MODE_BAN && !a.dry ? block
+												   : AUTHBAN_WOULD_BLOCK;
+}
+
+enum authban_verdict authban_verdict(const struct ab_addr *addr)
+{
+	struct ab_guard_answer a;
+	struct ab_prefix source;
+
+	if(authban_mode() == AB_MODE_OFF)
+		return AUTHBAN_PASS;
+	source = authban_source(addr);
+	a = ab_guard_check(authban_guard_quick(), addr, &source);
+	/* the allow-list is asked last, and wins */
+	if(a.verdict == AB_GUARD_PASS || authban_allowed(addr, NULL))
+		return AUTHBAN_PASS;
+	return a.verdict == AB_GUARD_LOOK ? AUTHBAN_LOOK
+									  : by_answer(a, AUTHBAN_BLOCK);
+}
+
+uint64_t authban_flow(const struct receive_info *rcv)
+{
+	uint8_t data[sizeof(struct ab_addr) + 3];
+	struct ab_addr addr;
+
+	authban_addr(&addr, &rcv->src_ip);
+	memcpy(data, &addr, sizeof(addr));
+	data[sizeof(addr)] = (uint8_t)(rcv->src_port >> 8);
+	data[sizeof(addr) + 1] = (uint8_t)rcv->src_port;
+	data[sizeof(addr) + 2] = (uint8_t)rcv->proto;
+	return authban_keyed_hash(data, sizeof(data));
+}
+
+/* One header's credentials before the guard. */
+static enum authban_verdict look_at(struct hdr_field *h, struct ab_party *who)
+{
+	struct ab_guard_answer a;
+	const dig_cred_t *cred;
+
+	who->user = 0;
+	if(parse_credentials(h) == 0 && h->parsed) {
+		cred = &((auth_body_t *)h->parsed)->digest;
+		who->user = authban_user_hash(&cred->username.whole, &cred->realm);
+	}
+	a = ab_guard_look(authban_guard(), who);
+	switch(a.verdict) {
+		case AB_GUARD_SOURCE:
+			return by_answer(a, AUTHBAN_BLOCK);
+		case AB_GUARD_PAIR:
+			return by_answer(a, AUTHBAN_BLOCK_PAIR);
+		default:
+			return AUTHBAN_PASS;
+	}
+}
+
+static enum authban_verdict look_at_all(
+		struct hdr_field *h, struct ab_party *who)
+{
+	enum authban_verdict worst = AUTHBAN_PASS;
+	int n;
+
+	for(n = 0; h && n < CREDENTIALS_MAX; h = next_sibling_hdr(h), n++) {
+		enum authban_verdict v = look_at(h, who);
+
+		if(v > worst)
+			worst = v;
+	}
+	return worst;
+}
+
+/* Of several credentials the worst counts: nobody hides a guess behind a user who
+ * is known-good. */
+static enum authban_verdict second_look(
+		sip_msg_t *msg, const struct ab_addr *addr)
+{
+	struct ab_party who = {.source = authban_source(addr)};
+	enum authban_verdict a, b;
+
+	if(!msg || msg->first_line.type != SIP_REQUEST || ksr_evrt_rcvnetinfo_get()
+			|| parse_headers(msg, HDR_EOH_F, 0) < 0)
+		return AUTHBAN_PASS;
+	who.flow = authban_flow(&msg->rcv);
+	a = look_at_all(msg->authorization, &who);
+	b = look_at_all(msg->proxy_auth, &who);
+	return a > b ? a : b;
+}
+
+/* In dry run: would this have hit somebody who has logged in from there? */
+static void count_would_block(const struct ab_addr *addr)
+{
+	const struct ab_guard *g = authban_guard_quick();
+	struct ab_prefix source = authban_source(addr);
+
+	counter_inc(authban_counters.would_block);
+	if(ab_good_source(&g->good, &source, g->judge.now.mono,
+			   (uint32_t)g->judge.set->good_time))
+		counter_inc(authban_counters.would_block_good);
+}
+
+static enum authban_verdict count(
+		enum authban_verdict verdict, const struct ab_addr *addr)
+{
+	counter_inc(authban_counters.checked);
+	if(verdict == AUTHBAN_WOULD_BLOCK)
+		count_would_block(addr);
+	else if(verdict > AUTHBAN_LOOK)
+		counter_inc(authban_counters.blocked);
+	return verdict;
+}
+
+enum authban_verdict authban_check_addr(const struct ab_addr *addr)
+{
+	return count(authban_verdict(addr), addr);
+}
+
+enum authban_verdict authban_check_message(
+		sip_msg_t *msg, const struct ab_addr *addr)
+{
+	enum authban_verdict verdict = authban_verdict(addr);
+
+	if(verdict == AUTHBAN_LOOK)
+		verdict = second_look(msg, addr);
+	return count(verdict, addr);
+}
