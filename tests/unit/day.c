@@ -244,6 +244,10 @@ static void phone(struct day *d, uint32_t n)
 			&& d->ms > HOURS(2.1)
 							   + (uint64_t)(p->addr.b[15] - 130) * HOURS(0.9))
 		move(d, p);
+	if(p->kind == PHONE_NEW && !p->started) {
+		p->started = p->corrected = true;
+		p->wants_since = d->ms;
+	}
 	if(p->moves)
 		p->flow = p->flow % DAY_PHONES + rng_below(&d->r, 60000) * DAY_PHONES;
 	old = has_old_password(d, p);

@@ -15,6 +15,7 @@
 
 #define DAY_PHONES 20000u
 #define DAY_MOVED 24u
+#define DAY_NEW 3u
 #define DAY_MS UINT64_C(86400000)
 #define HOURS(h) ((uint64_t)((h)*3600000.))
 #define SECONDS(s) ((uint64_t)((s)*1000.))
@@ -28,6 +29,7 @@ enum phone_kind
 	PHONE_MISTYPED,	 /* its owner changes it, and mistypes */
 	PHONE_BESIDE,	 /* good, at one address with an old password */
 	PHONE_MOVED,	 /* gets another address in a /24 that is attacked */
+	PHONE_NEW,		 /* switched on in a NAT with an attacker in it */
 	PHONE_OLD_ALONE, /* an old password all day */
 	PHONE_OLD_NAT,
 	PHONE_OLD_BESIDE,
@@ -119,6 +121,7 @@ struct day
 #define DAY_NO_DATABASE HOURS(13)
 #define DAY_EMPTY_TABLE HOURS(15)
 #define DAY_FAULT SECONDS(60)
+#define DAY_SWITCHED_ON HOURS(7)
 #define DAY_CORRECTED HOURS(18) /* a third of the old passwords */
 
 void day_open(struct day *d, uint64_t seed);

@@ -161,6 +161,8 @@ void day_populate(struct day *d)
 		add(d, &n, PHONE_OFFICE, day_v4(0x650001));
 	for(i = 0; i < 300; i++) /* ten sites of one customer */
 		add(d, &n, PHONE_CUSTOMER, day_v4(0x660001 + i / 30 * 0x100));
+	for(i = 0; i < DAY_NEW; i++)
+		add(d, &n, PHONE_NEW, day_v4(0x640000 + 20 * 0x100 + 9));
 	for(i = 0; n < DAY_PHONES; i++) {
 		struct ab_addr at = home(i);
 
@@ -173,5 +175,7 @@ void day_populate(struct day *d)
 		add(d, &n, kind_of_home(i), at);
 	}
 	for(i = 0; i < DAY_PHONES; i++)
-		day_at(rng_below(&d->r, 3600000), i);
+		day_at((d->phone[i].kind == PHONE_NEW ? DAY_SWITCHED_ON : 0)
+						+ rng_below(&d->r, 3600000),
+				i);
 }

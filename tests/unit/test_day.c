@@ -39,8 +39,8 @@ static void print_attackers(const struct day *d)
 static void print_drops(const struct day *d)
 {
 	static const char *const kinds[PHONE_KINDS] = {"alone", "NAT", "office",
-			"customer", "mistyped", "beside an old one", "moved", "old, alone",
-			"old, NAT", "old, beside"};
+			"customer", "mistyped", "beside an old one", "moved",
+			"new in a NAT", "old, alone", "old, NAT", "old, beside"};
 	unsigned i, k;
 
 	printf("%-18s %9s %11s %12s %6s %9s %12s\n", "dropped requests", "source",
