@@ -22,6 +22,8 @@ levels='
 1 distinct
 1 lock
 1 mac
+1 results
+1 rate
 2 classify
 2 policy
 2 good

@@ -2,28 +2,12 @@
  * authban: what the result of an authentication function means
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
- *
- * The numbers are those of auth_cfg_result in Kamailio's modules/auth/api.h,
- * the same from 5.6 to master.
  */
 #include "ab_classify.h"
 
 #include <stddef.h>
 
-enum
-{
-	RC_OK = 1,
-	RC_ERROR = -1,
-	RC_INVALID_PASSWORD = -2,
-	RC_USER_UNKNOWN = -3,
-	RC_STALE_NONCE = -4,
-	RC_NO_CREDENTIALS = -5,
-	RC_NONCE_REUSED = -6,
-	RC_USERNAME_EXPIRED = -7,
-	RC_USER_MISMATCH = -8
-};
-
-/* -1 says four different things; see the table in docs and README. */
+/* Malformed credentials count whatever else is broken: no password fits them. */
 static enum ab_class classify_error(const struct ab_attempt *a)
 {
 	if(a->credentials == AB_CREDENTIALS_MALFORMED)
@@ -33,28 +17,47 @@ static enum ab_class classify_error(const struct ab_attempt *a)
 	return a->nonce_ours ? AB_CLASS_BACKEND_ERROR : AB_CLASS_FOREIGN_NONCE;
 }
 
-enum ab_class ab_classify(const struct ab_attempt *a)
+/* The password, or the user's name, was guessed wrong. */
+static enum ab_class guessed(const struct ab_attempt *a, enum ab_class class)
+{
+	return a->proven ? class : AB_CLASS_UNPROVEN;
+}
+
+static enum ab_class classify_refused(const struct ab_attempt *a)
+{
+	if(!a->proven || a->credentials == AB_CREDENTIALS_MALFORMED)
+		return classify_error(a);
+	return a->nonce_ours ? AB_CLASS_WRONG_PASSWORD : AB_CLASS_FOREIGN_NONCE;
+}
+
+enum ab_class ab_classify(
+		const struct ab_result_map *map, const struct ab_attempt *a)
 {
 	if(a->free_method)
 		return AB_CLASS_UNAUTHENTICATED_METHOD;
 	if(a->credentials == AB_CREDENTIALS_NONE)
 		return AB_CLASS_NO_CREDENTIALS;
-	switch(a->rc) {
-		case RC_OK:
+	switch(ab_results_meaning(map, a->rc)) {
+		case AB_MEANS_SUCCESS:
 			return AB_CLASS_SUCCESS;
-		case RC_ERROR:
+		case AB_MEANS_ERROR:
 			return classify_error(a);
-		case RC_INVALID_PASSWORD:
-			return a->proven ? AB_CLASS_WRONG_PASSWORD : AB_CLASS_UNPROVEN;
-		case RC_USER_UNKNOWN:
-			return a->proven ? AB_CLASS_UNKNOWN_USER : AB_CLASS_UNPROVEN;
-		case RC_STALE_NONCE:
-		case RC_NONCE_REUSED:
-		case RC_USERNAME_EXPIRED:
+		case AB_MEANS_PASSWORD_OR_NONCE:
+			return classify_refused(a);
+		case AB_MEANS_PASSWORD_OR_TIMEOUT:
+			return a->timed_out ? AB_CLASS_BACKEND_ERROR
+								: guessed(a, AB_CLASS_WRONG_PASSWORD);
+		case AB_MEANS_WRONG_PASSWORD:
+			return guessed(a, AB_CLASS_WRONG_PASSWORD);
+		case AB_MEANS_UNKNOWN_USER:
+			return guessed(a, AB_CLASS_UNKNOWN_USER);
+		case AB_MEANS_BACKEND_ERROR:
+			return AB_CLASS_BACKEND_ERROR;
+		case AB_MEANS_STALE:
 			return AB_CLASS_STALE;
-		case RC_NO_CREDENTIALS:
+		case AB_MEANS_NO_CREDENTIALS:
 			return AB_CLASS_NO_CREDENTIALS;
-		case RC_USER_MISMATCH:
+		case AB_MEANS_MISMATCH:
 			return AB_CLASS_MISMATCH;
 		default:
 			return AB_CLASS_UNKNOWN;

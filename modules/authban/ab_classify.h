@@ -11,6 +11,8 @@
 #ifndef AB_CLASSIFY_H
 #define AB_CLASSIFY_H
 
+#include "ab_results.h"
+
 #include <stdbool.h>
 
 enum ab_class
@@ -45,11 +47,14 @@ struct ab_attempt
 	bool free_method; /* ACK, CANCEL or PRACK: never challenged */
 	bool proven;	  /* the sender can receive at its source address */
 	bool nonce_ours;  /* the nonce came with the token that was shown; where
-						 that cannot be known: true */
+						 that cannot be known: true. For a number that means
+						 AB_MEANS_PASSWORD_OR_NONCE: auth accepts it */
+	bool timed_out;	  /* it took as long as it takes when nobody answers */
 };
 
-/* The class of one attempt, for the auth and auth_db modules. */
-enum ab_class ab_classify(const struct ab_attempt *attempt);
+/* The class of one attempt, by the numbers of a back end. */
+enum ab_class ab_classify(
+		const struct ab_result_map *map, const struct ab_attempt *attempt);
 
 /* Whether events of this class count against the source. */
 bool ab_class_is_failure(enum ab_class class);

@@ -32,7 +32,7 @@ void ab_entry_view(const struct ab_slot *s, const struct ab_settings *set,
 							? (uint32_t)copy.own[0] + copy.own[1]
 									  + copy.others[0] + copy.others[1]
 							: counts.failures;
-	out->users = counts.things;
+	out->users = out->key.kind == AB_KIND_PAIR ? 1 : counts.things;
 	out->slow = counts.slow;
 	out->policy = copy.policy;
 	out->ttl = at.state != AB_STATE_NONE ? at.until - now->mono : 0;

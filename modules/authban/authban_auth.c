@@ -189,8 +189,8 @@ static void look_at_headers(
 	}
 }
 
-/* The credentials that the auth function has marked; NULL: none. */
-static dig_cred_t *judged_credentials(sip_msg_t *msg)
+/* The header whose credentials the auth function has marked; NULL: none. */
+static struct hdr_field *judged_header(sip_msg_t *msg)
 {
 	struct hdr_field *first = msg->authorization, *second = msg->proxy_auth;
 	struct hdr_field *h = NULL;
@@ -202,7 +202,61 @@ static dig_cred_t *judged_credentials(sip_msg_t *msg)
 	get_authorized_cred(first, &h);
 	if(!h)
 		get_authorized_cred(second, &h);
-	return h && h->parsed ? &((auth_body_t *)h->parsed)->digest : NULL;
+	return h && h->parsed ? h : NULL;
+}
+
+/* Credentials with our token, else the first that can be read. */
+static dig_cred_t *likely_credentials(sip_msg_t *msg)
+{
+	struct hdr_field *h = msg->authorization;
+	dig_cred_t *first = NULL;
+	struct ab_token token;
+	int n;
+
+	if(!h || (msg->REQ_METHOD != METHOD_REGISTER && msg->proxy_auth))
+		h = msg->proxy_auth;
+	for(n = 0; h && n < CREDENTIALS_MAX; h = next_sibling_hdr(h), n++) {
+		dig_cred_t *cred;
+
+		if(parse_credentials(h) != 0)
+			continue;
+		cred = &((auth_body_t *)h->parsed)->digest;
+		if(has_token(msg, cred, &token))
+			return cred;
+		if(!first)
+			first = cred;
+	}
+	return first;
+}
+
+/* What was judged. A back end that does without auth marks nothing. */
+static dig_cred_t *judged_credentials(sip_msg_t *msg)
+{
+	struct hdr_field *h = judged_header(msg);
+
+	if(h)
+		return &((auth_body_t *)h->parsed)->digest;
+	return authban_params.backend == AB_BACKEND_CUSTOM
+						   || authban_params.backend == AB_BACKEND_DIAMETER
+				   ? likely_credentials(msg)
+				   : NULL;
+}
+
+int authban_nonce_accepted(sip_msg_t *msg, int strict)
+{
+	struct hdr_field *h = judged_header(msg), *found = NULL;
+	auth_result_t result;
+	str realm;
+
+	if(!bound || !h)
+		return 0;
+	realm = ((auth_body_t *)h->parsed)->digest.realm;
+	result = auth_api.pre_auth(msg, &realm, h->type, &found, NULL);
+	if(found != h)
+		return 0;
+	/* the first look may have used up a nonce that is good once */
+	return result == DO_AUTHENTICATION
+		   || (!strict && (result == NONCE_REUSED || result == STALE_NONCE));
 }
 
 /* A piece of a hash's input, cut where nobody honest goes. */

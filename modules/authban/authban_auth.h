@@ -5,8 +5,8 @@
  *
  * The auth module makes and checks nonces; authban adds its token to the
  * challenge and looks at the credentials that come back. Only
- * build_challenge() of auth's API is used: its signature is the same from
- * Kamailio 5.6 to master.
+ * build_challenge() and pre_auth() of auth's API are used: their signatures are
+ * the same from Kamailio 5.6 to master.
  */
 #ifndef AUTHBAN_AUTH_H
 #define AUTHBAN_AUTH_H
@@ -48,6 +48,13 @@ struct authban_evidence
  * has run, look at the credentials that it has marked.
  */
 void authban_evidence(sip_msg_t *msg, int judged, struct authban_evidence *out);
+
+/*
+ * Asks auth again whether it accepts the nonce of the judged credentials.
+ * `strict`: and that it was made for this source address; then a nonce that may
+ * be used only once is not accepted. From a request that was judged already.
+ */
+int authban_nonce_accepted(sip_msg_t *msg, int strict);
 
 /*
  * Sends 401 (REGISTER) or 407 with our token. flags as auth_challenge().

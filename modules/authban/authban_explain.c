@@ -51,6 +51,12 @@ const char *authban_explain_watched(
 	if(v->state == AB_STATE_UNBANNED)
 		snprintf(out, AUTHBAN_EXPLAIN_MAX,
 				"unbanned lately: what failed before that does not count");
+	else if(v->key.kind == AB_KIND_NETWORK || v->key.kind == AB_KIND_USER)
+		snprintf(out, AUTHBAN_EXPLAIN_MAX, "%u sources in %d s (%s %d)",
+				v->users, set->window,
+				v->key.kind == AB_KIND_USER ? "user_sources" : "net_sources",
+				v->key.kind == AB_KIND_USER ? set->user_sources
+											: set->net_sources);
 	else if(v->failures == 0 && v->slow == 0)
 		snprintf(out, AUTHBAN_EXPLAIN_MAX, "nothing failed within %d s",
 				set->window);

@@ -10,14 +10,20 @@
  *   authban_shared                  shared memory, clocks
  *   authban_script, authban_pv      what the routing script calls
  *   authban_auth, authban_rc        credentials, the challenge, $rc
+ *   authban_backend                 what the numbers of the back end mean
  *   authban_allow                   who is never banned
  *   authban_early                   datagrams dropped before parsing
+ *   authban_limit                   how many strangers are challenged
  *   authban_rpc, _stats, _log       what operators see
+ *   authban_events                  event routes, and their process
  *   authban_proc, _store, _load, _redis   the process that talks to Redis
  */
 #include "authban_allow.h"
 #include "authban_auth.h"
+#include "authban_backend.h"
 #include "authban_early.h"
+#include "authban_events.h"
+#include "authban_limit.h"
 #include "authban_mac.h"
 #include "authban_params.h"
 #include "authban_proc.h"
@@ -40,12 +46,15 @@ static int mod_init(void)
 {
 	if(authban_params_declare() < 0 || authban_params_check(&redis_url) < 0)
 		return -1;
+	if(authban_backend_init() < 0)
+		return -1;
 	if(authban_keys_init() < 0 || authban_shared_init() < 0)
 		return -1;
 	if(authban_allow_init() < 0 || authban_auth_init() < 0
-			|| authban_stats_init() < 0)
+			|| authban_stats_init() < 0 || authban_limit_init() < 0)
 		return -1;
-	if(authban_proc_init(*authban_params.redis ? &redis_url : NULL) < 0)
+	if(authban_proc_init(*authban_params.redis ? &redis_url : NULL) < 0
+			|| authban_events_init() < 0)
 		return -1;
 	if(*authban_params.redis && !authban_keys_shared())
 		LM_WARN("there is no cluster_key: records in Redis are not signed, and"
@@ -61,7 +70,9 @@ static int child_init(int rank)
 		authban_allow_own();
 		authban_proc_preload();
 	}
-	return rank == PROC_MAIN ? authban_proc_start() : 0;
+	if(rank != PROC_MAIN)
+		return 0;
+	return authban_proc_start() < 0 ? -1 : authban_events_start();
 }
 
 /* No lock is taken and nothing is freed: a worker that died with a lock held

@@ -5,6 +5,7 @@
  */
 #include "authban_params.h"
 
+#include "ab_rate.h"
 #include "ab_table.h"
 #include "ab_wire.h"
 
@@ -32,8 +33,12 @@ struct authban_params authban_params = {.size = 262144,
 		.cluster_key_file = "",
 		.allow = "",
 		.allow_file = "",
+		.event_callback = "",
 		.proof = AUTHBAN_PROOF_TOKEN,
-		.allow_local = AUTHBAN_LOCAL_AUTO};
+		.allow_local = AUTHBAN_LOCAL_AUTO,
+		.backend = AB_BACKEND_AUTH_DB,
+		.backend_timeout = 1500,
+		.result_map = ""};
 
 /* --- settings in the cfg framework --- */
 
@@ -110,6 +115,8 @@ enum ab_mode authban_mode(void)
 static const char *const mode_names[] = {"off", "dry_run", "ban"};
 static const char *const local_names[] = {"auto", "yes", "no"};
 static const char *const proof_names[] = {"token", "nonce", "none"};
+static const char *const backend_names[AB_BACKENDS] = {
+		"auth_db", "radius", "uid_auth_db", "diameter", "custom"};
 
 const char *authban_mode_name(int mode)
 {
@@ -119,6 +126,11 @@ const char *authban_mode_name(int mode)
 const char *authban_proof_mode_name(enum authban_proof_mode mode)
 {
 	return (unsigned)mode <= AUTHBAN_PROOF_NONE ? proof_names[mode] : "unknown";
+}
+
+const char *authban_backend_name(enum ab_backend backend)
+{
+	return (unsigned)backend < AB_BACKENDS ? backend_names[backend] : "unknown";
 }
 
 static int word_index(const char *const *words, int n, const char *word)
@@ -162,8 +174,15 @@ static const struct row rows[] = {
 				AB_WIRE_PREFIX_MAX},
 		{"redis_password_file", ROW_TEXT, &authban_params.redis_password_file,
 				0, 4096},
+		{"backend_timeout", ROW_NUMBER, &authban_params.backend_timeout, 0,
+				600000},
+		{"result_map", ROW_TEXT, &authban_params.result_map, 1, 1024},
 		{"allow", ROW_TEXT, &authban_params.allow, 0, 4095},
 		{"allow_file", ROW_TEXT, &authban_params.allow_file, 1, 4096},
+		{"challenge_limit", ROW_NUMBER, &authban_params.challenge_limit, 0,
+				AB_RATE_MAX},
+		{"challenge_slip", ROW_NUMBER, &authban_params.challenge_slip, 0, 1000},
+		{"event_callback", ROW_TEXT, &authban_params.event_callback, 1, 64},
 		{"node", ROW_TEXT, &authban_params.node, 1, AB_NAME_LEN},
 		{"cluster_key", ROW_SECRET, &authban_params.cluster_key, 32, 1024},
 		{"cluster_key_file", ROW_TEXT, &authban_params.cluster_key_file, 1,
@@ -273,25 +292,29 @@ static int set_mode(modparam_t type, void *val)
 
 /* One of some words. 0 with *index, or -1 (logged). */
 static int set_word(const char *name, modparam_t type, void *val,
-		const char *const *words, int *index)
+		const char *const *words, int n, int *index)
 {
-	char number[16];
+	char number[16], list[128];
+	int i, len = 0;
 
 	if(PARAM_TYPE_MASK(type) != PARAM_INT) {
-		*index = word_index(words, 3, (char *)val);
+		*index = word_index(words, n, (char *)val);
 		if(*index >= 0)
 			return 0;
 	}
+	for(i = 0; i < n - 1 && len < (int)sizeof(list); i++)
+		len += snprintf(list + len, sizeof(list) - len, "%s%s", i ? ", " : "",
+				words[i]);
 	snprintf(number, sizeof(number), "%d", (int)(long)val);
-	LM_ERR("parameter %s is %s; allowed is %s, %s or %s\n", name,
-			PARAM_TYPE_MASK(type) == PARAM_INT ? number : (char *)val, words[0],
-			words[1], words[2]);
+	LM_ERR("parameter %s is %s; allowed is %s or %s\n", name,
+			PARAM_TYPE_MASK(type) == PARAM_INT ? number : (char *)val, list,
+			words[n - 1]);
 	return -1;
 }
 
 static int set_proof(modparam_t type, void *val)
 {
-	int i = 0, rc = set_word("proof", type, val, proof_names, &i);
+	int i = 0, rc = set_word("proof", type, val, proof_names, 3, &i);
 
 	if(rc == 0)
 		authban_params.proof = (enum authban_proof_mode)i;
@@ -300,7 +323,7 @@ static int set_proof(modparam_t type, void *val)
 
 static int set_allow_local(modparam_t type, void *val)
 {
-	int i = 0, rc = set_word("allow_local", type, val, local_names, &i);
+	int i = 0, rc = set_word("allow_local", type, val, local_names, 3, &i);
 
 	if(rc == 0)
 		authban_params.allow_local = (enum authban_local)i;
@@ -341,6 +364,18 @@ static int set_policy(modparam_t type, void *val)
 	return -1;
 }
 
+static int set_backend(modparam_t type, void *val)
+{
+	int i = 0;
+	int rc = set_word("backend", type, val, backend_names, AB_BACKENDS, &i);
+
+	if(rc == 0) {
+		authban_params.backend = (enum ab_backend)i;
+		authban_params.backend_given = 1;
+	}
+	return rc;
+}
+
 static int set_param(const char *name, modparam_t type, void *val)
 {
 	const struct ab_setting *setting = ab_setting_find(name);
@@ -365,7 +400,9 @@ static int set_param(const char *name, modparam_t type, void *val)
 	X(long_window) X(long_threshold) X(good_time) X(pace) X(breaker) \
 	X(mode) X(size) X(ipv4_prefix) X(ipv6_prefix) X(early) X(sync_interval) \
 	X(redis_start_timeout) X(redis) X(redis_prefix) X(redis_password_file) \
-	X(node) X(cluster_key) X(cluster_key_file) X(allow) X(allow_file)
+	X(node) X(cluster_key) X(cluster_key_file) X(allow) X(allow_file) \
+	X(backend_timeout) X(result_map) X(challenge_limit) X(challenge_slip) \
+	X(event_callback)
 /* clang-format on */
 
 #define SETTER(name)                                       \
@@ -386,6 +423,8 @@ param_export_t authban_param_exports[] = {
 	{"proof", PARAM_STRING | PARAM_USE_FUNC, (void *)set_proof},
 	{"policy", PARAM_INT | PARAM_USE_FUNC, (void *)set_policy},
 	{"policy", PARAM_STRING | PARAM_USE_FUNC, (void *)set_policy},
+	{"backend", PARAM_INT | PARAM_USE_FUNC, (void *)set_backend},
+	{"backend", PARAM_STRING | PARAM_USE_FUNC, (void *)set_backend},
 	{"allow_local", PARAM_INT | PARAM_USE_FUNC, (void *)set_allow_local},
 	{"allow_local", PARAM_STRING | PARAM_USE_FUNC, (void *)set_allow_local},
 	{0, 0, 0}

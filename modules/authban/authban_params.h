@@ -12,6 +12,7 @@
 #define AUTHBAN_PARAMS_H
 
 #include "ab_policies.h"
+#include "ab_results.h"
 #include "ab_url.h"
 
 #include "authban_compat.h"
@@ -45,9 +46,16 @@ struct authban_params
 	const char *node;
 	const char *cluster_key, *cluster_key_file;
 	const char *allow, *allow_file;
+	const char *event_callback; /* a function of the KEMI script */
+	int challenge_limit;		/* a second and network; 0: no limit */
+	int challenge_slip;			/* one in so many is answered; 0: none */
 	enum authban_proof_mode proof;
 	enum authban_local allow_local;
 	struct ab_policies policies;
+	enum ab_backend backend;
+	int backend_given;	 /* it is set, not left at its default */
+	int backend_timeout; /* ms after which "no" means "no answer"; 0: never */
+	const char *result_map;
 };
 
 extern struct authban_params authban_params;
@@ -74,6 +82,7 @@ enum ab_mode authban_mode(void);
 
 const char *authban_mode_name(int mode);
 const char *authban_proof_mode_name(enum authban_proof_mode mode);
+const char *authban_backend_name(enum ab_backend backend);
 
 /*
  * Reads a secret from a file, without trailing line ends, into a NUL-terminated

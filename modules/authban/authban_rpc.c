@@ -23,7 +23,41 @@
 struct kinds
 {
 	int banned, dry_run, watched, unbanned, allowed;
+	int sources, pairs, networks, users; /* entries, whatever their state */
+	int pairs_banned, networks_restricted, users_restricted;
 };
+
+static void count_kind(const struct ab_view *v, struct kinds *k)
+{
+	bool ban = v->state == AB_STATE_BANNED || v->state == AB_STATE_DRY_RUN;
+
+	switch(v->key.kind) {
+		case AB_KIND_SOURCE:
+			k->sources++;
+			k->banned += v->state == AB_STATE_BANNED;
+			k->dry_run += v->state == AB_STATE_DRY_RUN;
+			k->unbanned += v->state == AB_STATE_UNBANNED;
+			k->watched += v->state == AB_STATE_NONE && v->failures;
+			break;
+		case AB_KIND_ALLOW:
+			k->allowed += v->state == AB_STATE_BANNED;
+			break;
+		case AB_KIND_PAIR:
+			k->pairs++;
+			k->pairs_banned += ban;
+			break;
+		case AB_KIND_NETWORK:
+			k->networks++;
+			k->networks_restricted += ban;
+			break;
+		case AB_KIND_USER:
+			k->users++;
+			k->users_restricted += ban;
+			break;
+		default:
+			break;
+	}
+}
 
 static void count_kinds(const struct ab_judge *j, struct kinds *k)
 {
@@ -33,17 +67,26 @@ static void count_kinds(const struct ab_judge *j, struct kinds *k)
 
 	*k = (struct kinds){0};
 	while((n = ab_table_walk(j->table, &at, j->set, &j->now, row, ROWS)) > 0) {
-		for(i = 0; i < n; i++) {
-			bool source = row[i].key.kind == AB_KIND_SOURCE;
-			uint8_t state = row[i].state;
-
-			k->allowed += !source && state == AB_STATE_BANNED;
-			k->banned += source && state == AB_STATE_BANNED;
-			k->dry_run += source && state == AB_STATE_DRY_RUN;
-			k->unbanned += source && state == AB_STATE_UNBANNED;
-			k->watched += source && state == AB_STATE_NONE && row[i].failures;
-		}
+		for(i = 0; i < n; i++)
+			count_kind(&row[i], k);
 	}
+}
+
+/* What is kept beside the sources, and the breaker. */
+static int add_kinds(rpc_t *rpc, void *h, const struct kinds *k)
+{
+	const struct ab_guard *g = authban_guard_quick();
+	struct ab_breaker_view b;
+
+	ab_breaker_look(g->breaker, g->judge.now.mono, &b);
+	return rpc->struct_add(h, "dddddddsddddd", "sources", k->sources, "pairs",
+			k->pairs, "pairs_banned", k->pairs_banned, "networks", k->networks,
+			"networks_restricted", k->networks_restricted, "users", k->users,
+			"users_restricted", k->users_restricted, "breaker",
+			b.open ? "open" : "closed", "breaker_age", (int)b.age,
+			"breaker_sources", (int)b.sources, "breaker_failures",
+			(int)b.failures, "breaker_successes", (int)b.successes,
+			"breaker_suspended", (int)b.suspended);
 }
 
 static const char *redis_word(const struct authban_sync_state *s)
@@ -98,6 +141,7 @@ static void rpc_status(rpc_t *rpc, void *ctx)
 					   (int)stats.lock_timeouts, "locks_stolen",
 					   (int)stats.locks_stolen)
 					   < 0
+			|| add_kinds(rpc, h, &k) < 0
 			|| rpc->struct_add(h, "dddd", "threshold", set.threshold, "window",
 					   set.window, "ban_time", set.ban_time, "ban_time_max",
 					   set.ban_time_max)
@@ -106,7 +150,7 @@ static void rpc_status(rpc_t *rpc, void *ctx)
 		authban_rpc_failed(rpc, ctx);
 }
 
-/* --- list and get --- */
+/* --- list --- */
 
 static bool is_ban(const struct ab_view *v)
 {
@@ -141,85 +185,6 @@ static void rpc_list(rpc_t *rpc, void *ctx)
 	}
 }
 
-static const char *explain(const struct ab_view *v)
-{
-	switch(v->state) {
-		case AB_STATE_BANNED:
-		case AB_STATE_DRY_RUN:
-			return v->proof == AB_PROOF_OPERATOR
-						   ? "banned by an operator or the script"
-						   : "failures reached the threshold";
-		case AB_STATE_UNBANNED:
-			return "unbanned lately; failures before that do not count";
-		default:
-			return v->failures ? "failures are below the threshold"
-							   : "no failure within the window";
-	}
-}
-
-static int add_details(
-		rpc_t *rpc, void *h, const struct ab_judge *j, const struct ab_view *v)
-{
-	char last[24];
-
-	return rpc->struct_add(h, "ddddddsss", "failures_here",
-			(int)v->own[0] + v->own[1], "failures_elsewhere",
-			(int)v->others[0] + v->others[1], "threshold", j->set->threshold,
-			"window", j->set->window, "idle", (int)v->idle, "unsent",
-			(v->flags & AB_UNSENT_ANY) != 0, "last",
-			authban_rpc_when(v->idle, last), "node", authban_params.node, "why",
-			explain(v));
-}
-
-/* A source that is allowed, and of which nothing else may be known. */
-static int add_allowed(rpc_t *rpc, void *h, const struct ab_prefix *p,
-		const struct ab_prefix *by)
-{
-	char source[AB_PREFIX_TEXT], net[AB_PREFIX_TEXT];
-
-	return rpc->struct_add(h, "ssss", "source", ab_prefix_print(p, source),
-			"state", "allowed", "allowed_by", ab_prefix_print(by, net), "why",
-			"the allow-list wins: nothing is counted, no ban is in force");
-}
-
-/* The entry that decides on an address: its own, or a banned network's. */
-static int find_view(
-		const struct ab_judge *j, const struct ab_prefix *p, struct ab_view *v)
-{
-	struct ab_hit hit = ab_table_check(j->table, &p->addr, p, j->now.mono);
-	struct ab_key key = ab_key_source(&hit.net);
-
-	return ab_table_get(j->table, &key, j->set, &j->now, v);
-}
-
-static void rpc_get(rpc_t *rpc, void *ctx)
-{
-	struct ab_settings set;
-	struct ab_judge j = authban_judge(&set);
-	struct authban_rpc_target at;
-	struct ab_prefix by;
-	struct ab_view v;
-	void *h;
-	int rc;
-
-	if(authban_rpc_network(rpc, ctx, "which address? authban.get ip", &at) < 0)
-		return;
-	if(authban_allowed(&at.addr, &by)) {
-		rc = rpc->add(ctx, "{", &h) < 0 ? -1 : add_allowed(rpc, h, &at.p, &by);
-	} else if(find_view(&j, &at.p, &v) != 1) {
-		rpc->fault(
-				ctx, 404, "Nothing is known of %.*s", at.text.len, at.text.s);
-		return;
-	} else {
-		rc = rpc->add(ctx, "{", &h) < 0
-							 || authban_rpc_add_row(rpc, h, &j, &v) < 0
-					 ? -1
-					 : add_details(rpc, h, &j, &v);
-	}
-	if(rc < 0)
-		authban_rpc_failed(rpc, ctx);
-}
-
 /* clang-format off */
 static const char *status_doc[] = {
 	"Mode, fill of the table, and the state of the cluster", 0};
@@ -227,6 +192,12 @@ static const char *list_doc[] = {
 	"Bans. Parameters: [limit, 100 by default] [offset]", 0};
 static const char *get_doc[] = {
 	"All that is known of one source, and why. Parameter: ip", 0};
+static const char *top_doc[] = {
+	"The worst sources. Parameters: [n, 10 by default] [failures|users]", 0};
+static const char *networks_doc[] = {
+	"Networks by their failing sources. Parameter: [n, 10 by default]", 0};
+static const char *users_doc[] = {
+	"Users by the sources that fail on them. Parameter: [n, 10 by default]", 0};
 static const char *ban_doc[] = {
 	"Bans on every proxy. Parameters: ip|cidr [seconds] [reason]", 0};
 static const char *unban_doc[] = {
@@ -244,7 +215,11 @@ static const char *allow_reload_doc[] = {
 rpc_export_t authban_rpcs[] = {
 	{"authban.status", rpc_status, status_doc, 0},
 	{"authban.list", rpc_list, list_doc, AUTHBAN_RPC_ARRAY},
-	{"authban.get", rpc_get, get_doc, 0},
+	{"authban.get", authban_rpc_get, get_doc, 0},
+	{"authban.top", authban_rpc_top, top_doc, AUTHBAN_RPC_ARRAY},
+	{"authban.networks", authban_rpc_networks, networks_doc,
+		AUTHBAN_RPC_ARRAY},
+	{"authban.users", authban_rpc_users, users_doc, AUTHBAN_RPC_ARRAY},
 	{"authban.ban", authban_rpc_ban, ban_doc, 0},
 	{"authban.unban", authban_rpc_unban, unban_doc, 0},
 	{"authban.allow_add", authban_rpc_allow_add, allow_add_doc, 0},

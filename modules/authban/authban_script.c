@@ -9,7 +9,9 @@
 #include "authban_allow.h"
 #include "authban_auth.h"
 #include "authban_check.h"
+#include "authban_backend.h"
 #include "authban_count.h"
+#include "authban_limit.h"
 #include "authban_log.h"
 #include "authban_mac.h"
 #include "authban_params.h"
@@ -94,6 +96,7 @@ static int ki_proven(sip_msg_t *msg)
 	struct authban_evidence ev;
 	struct authban_request *req = authban_request(msg);
 
+	authban_backend_asked(msg);
 	/* the other modes have no proof that could be asked for again */
 	if(authban_params.proof != AUTHBAN_PROOF_TOKEN
 			|| authban_mode() == AB_MODE_OFF)
@@ -105,25 +108,6 @@ static int ki_proven(sip_msg_t *msg)
 	req->class = AB_CLASS_UNPROVEN;
 	counter_inc(authban_counters.unproven);
 	return DENY;
-}
-
-static int is_free_method(const sip_msg_t *msg)
-{
-	return (msg->REQ_METHOD & (METHOD_ACK | METHOD_CANCEL | METHOD_PRACK)) != 0;
-}
-
-/* With proof=nonce an accepted nonce is the proof: auth has checked that it
- * was made for this source address. */
-static enum ab_proof proof_of(const struct authban_evidence *ev, int rc)
-{
-	int accepted = rc == 1 || rc == -2 || rc == -3 || rc == -8;
-
-	return ev->proof == AB_PROOF_NONE
-						   && authban_params.proof == AUTHBAN_PROOF_NONCE
-						   && ev->credentials == AB_CREDENTIALS_WELL_FORMED
-						   && accepted
-				   ? AB_PROOF_NONCE
-				   : ev->proof;
 }
 
 /* The counter of a class; many classes have none. */
@@ -162,10 +146,8 @@ static int judge_result(sip_msg_t *msg, int rc, str *name, str *policy)
 	struct ab_addr addr;
 
 	authban_evidence(msg, 1, &ev);
-	req->proof = proof_of(&ev, rc);
-	attempt = (struct ab_attempt){rc, ev.credentials, is_free_method(msg),
-			req->proof != AB_PROOF_NONE, ev.nonce_ours};
-	req->class = ab_classify(&attempt);
+	attempt = authban_backend_attempt(msg, rc, &ev, &req->proof);
+	req->class = ab_classify(authban_backend_map(), &attempt);
 	if(authban_mode() == AB_MODE_OFF)
 		return rc > 0 ? PASS : DENY;
 	count_class(req->class);
@@ -213,7 +195,8 @@ static int ki_challenge(sip_msg_t *msg, str *realm, int flags)
 		return PASS;
 	if(req->banned
 			|| (authban_source_of(msg, &addr) == 0
-					&& authban_verdict(&addr) == AUTHBAN_BLOCK))
+					&& (authban_verdict(&addr) == AUTHBAN_BLOCK
+							|| authban_limit_reached(msg, req, &addr))))
 		return DENY;
 	return authban_send_challenge(
 			msg, realm, flags, ab_class_is_stale(req->class));
@@ -268,7 +251,8 @@ static int w_result3(sip_msg_t *msg, char *p1, char *p2, char *p3)
 		rc = authban_rc_last(msg);
 	if(rc == 0) {
 		LM_ERR("authban_result: the first parameter is 0, which no"
-			   " authentication function returns\n");
+			   " authentication function of the backend %s returns\n",
+				authban_backend_name(authban_params.backend));
 		return DENY;
 	}
 	if(p2 && get_str(msg, p2, &name) < 0)

@@ -79,6 +79,8 @@ static counter_def_t defs[] = {
 	COUNTER(would_block_good, "would_block, of sources where users had logged in"),
 	GAUGE("breaker", GAUGE_BREAKER, "1: new bans are suspended"),
 	GAUGE("suspended", GAUGE_SUSPENDED, "failures not judged by the breaker"),
+	COUNTER(events_dropped, "events of which no route was told"),
+	COUNTER(challenges_suppressed, "challenges above challenge_limit"),
 	GAUGE("entries", GAUGE_ENTRIES, "entries in the table"),
 	GAUGE("banned", GAUGE_BANNED, "sources banned now"),
 	GAUGE("evictions", GAUGE_EVICTIONS, "entries that gave way to others"),

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Wrong settings stop the start with one sentence: parameter, value, what is allowed. Right ones start."""
+import os
 import re
 
 import pytest
 
 from lib.kamailio import Proxy
+from lib.radius import Radius
+import proxies
 
 SHORT, LONG = "a-short-secret", "a-long-secret-of-the-test-0123456789abcdef"
 REMOTE = "192.0.2.9"  # never asked: the start ends before
@@ -22,6 +25,7 @@ def auth(name, value):
 NONCE = authban("proof", "nonce")
 BITS = "\n".join(auth("auth_checks_" + name, 8) for name in ("register", "no_dlg", "in_dlg"))
 LOCAL_REDIS = authban("redis", "redis://127.0.0.1:1/0")
+CUSTOM = authban("backend", "custom")
 REMOTE_REDIS = authban("redis", "redis://:%s@%s/0" % (SHORT, REMOTE))
 
 # name: (configuration, [what the sentence must say], [secrets that must not be said])
@@ -37,6 +41,27 @@ WRONG = {
     "mode number": (authban("mode", 7), ["mode is 7", "ban, dry_run or off"]),
     "proof unknown": (authban("proof", "magic"), ["proof is magic", "token, nonce or none"]),
     "proof number": (authban("proof", 1), ["proof is 1", "token, nonce or none"]),
+    "backend unknown": (authban("backend", "ldap"),
+                        ["backend is ldap", "auth_db, radius, uid_auth_db, diameter or custom"]),
+    "backend number": (authban("backend", 1), ["backend is 1", "auth_db, radius, uid_auth_db, diameter or custom"]),
+    "custom without a map": (CUSTOM, ["backend is custom", "no result_map"]),
+    "map without custom": (authban("result_map", "-1=error"),
+                           ['result_map is "-1=error"', "backend is auth_db", "custom only"]),
+    "map with an unknown word": (CUSTOM + "\n" + authban("result_map", "-1=error, -2=wrong"),
+                                 ['"wrong" at character 14 is not one of the words', "wrong_password, unknown_user"]),
+    "map with a number twice": (CUSTOM + "\n" + authban("result_map", "-1=error,-1=stale"),
+                                ['"-1" at character 10 is a number that is given twice']),
+    "map with a number out of range": (CUSTOM + "\n" + authban("result_map", "-17=error"),
+                                       ['"-17" at character 1 is no number from -16 to -1']),
+    "map with a success": (CUSTOM + "\n" + authban("result_map", "1=success"), ['"1" at character 1 is no number']),
+    "map with an end missing": (CUSTOM + "\n" + authban("result_map", "-1="), ['"" at character 4']),
+    "map empty": (CUSTOM + "\n" + authban("result_map", ""), ["result_map", "1 to 1024"]),
+    "map number": (authban("result_map", 5), ["result_map is a number 5", "a text"]),
+    "uid_auth_db that hides a failed database": (
+        'loadmodule "uid_auth_db.so"\nmodparam("uid_auth_db", "check_all_ha1", 1)\n' + authban("backend", "uid_auth_db"),
+        ["backend is uid_auth_db", "check_all_ha1 is 1", "check_all_ha1 0"]),
+    "backend_timeout negative": (authban("backend_timeout", -1), ["backend_timeout is -1", "0 to 600000"]),
+    "backend_timeout text": (authban("backend_timeout", "2s"), ["backend_timeout", '"2s"']),
     "window 0": (authban("window", 0), ["window is 0", "1 to 86400"]),
     "ban_time above its maximum": (authban("ban_time", 600) + "\n" + authban("ban_time_max", 60),
                                    ["ban_time", "600", "60", "ban_time_max"]),
@@ -50,6 +75,14 @@ WRONG = {
     "node number": (authban("node", 5), ["node is a number 5", "a text"]),
     "redis_prefix with a colon": (authban("redis_prefix", "a:b"), ['redis_prefix is "a:b"', "letters, digits"]),
     "redis_prefix empty": (authban("redis_prefix", ""), ["redis_prefix is a text \"\"", "1 to"]),
+    "challenge_limit negative": (authban("challenge_limit", -1), ["challenge_limit is -1", "0 to 100000"]),
+    "challenge_limit too large": (authban("challenge_limit", 100001), ["challenge_limit is 100001", "0 to 100000"]),
+    "challenge_limit text": (authban("challenge_limit", "50/s"), ["challenge_limit", '"50/s"', "a number from"]),
+    "challenge_slip negative": (authban("challenge_slip", -1), ["challenge_slip is -1", "0 to 1000"]),
+    "event_callback without KEMI": (authban("event_callback", "on_event"),
+                                    ['event_callback is "on_event"', "no KEMI script", "cfgengine"]),
+    "event_callback empty": (authban("event_callback", ""), ["event_callback is a text \"\"", "1 to 64"]),
+    "event_callback number": (authban("event_callback", 1), ["event_callback is a number 1", "a text"]),
     "unknown parameter": (authban("treshold", 5), ["treshold"]),
 
     "nonce without bit 8": (NONCE + "\n" + auth("auth_checks_in_dlg", 1),
@@ -97,9 +130,14 @@ RIGHT = {
     "longest times": authban("ban_time", 604800) + "\n" + authban("ban_time_max", 2592000),
     "small table": authban("size", 16384),
     "odd size": authban("size", 20000),
+    "every back end": "\n".join(authban("backend", word) for word in ("uid_auth_db", "diameter", "custom", "radius")),
+    "a map": CUSTOM + "\n" + authban("result_map", " -16=password_or_timeout , -1 = ignore,-2=stale"),
+    "backend_timeout": authban("backend_timeout", 600000),
     "prefixes": authban("ipv4_prefix", 24) + "\n" + authban("ipv6_prefix", 48),
     "early off": authban("early", 0),
     "node": authban("node", "proxy-1.example.org"),
+    "largest challenge_limit": authban("challenge_limit", 100000) + "\n" + authban("challenge_slip", 1000),
+    "event routes": "event_route[authban:ban] { return; }\nevent_route[authban:campaign] { return; }",
     "cluster_key": authban("cluster_key", LONG),
     "key file": authban("cluster_key_file", "%(long)s"),
     "proof none": authban("proof", "none"),
@@ -185,6 +223,43 @@ def test_right(with_settings, name):
     for secret in (SHORT, LONG):
         assert secret not in proxy.log()
         assert secret not in str(status)
+
+
+OTHER = """
+loadmodule "auth_radius.so"
+modparam("auth_radius", "radius_config", "%s")
+"""
+
+
+def without_auth_db(proxy):
+    """Its configuration with the line that loads auth_db taken out."""
+    path = os.path.join(proxy.folder, "local.cfg")
+    with open(proxies.CONFIG, encoding="utf-8") as text:
+        lines = [line for line in text if '"auth_db"' not in line and "auth_db.so" not in line
+                 and "auth_check(" not in line]
+    with open(path, encoding="utf-8") as text:
+        rest = [line for line in text if "include_file" not in line and "#!KAMAILIO" not in line]
+    with open(path, "w", encoding="utf-8") as out:
+        out.writelines(lines + rest)
+
+
+@pytest.mark.parametrize("given", [None, "radius", "auth_db"])
+def test_a_back_end_that_nobody_named(with_settings, tmp_path, given):
+    """Only auth_radius is loaded: a dead RADIUS would count as wrong passwords by the numbers of auth_db."""
+    with Radius({}) as server:
+        text = OTHER % server.write_config(str(tmp_path))
+    proxy = with_settings(text + (authban("backend", given) if given else ""))
+    without_auth_db(proxy)
+    if given:
+        proxy.start(timeout=15)
+        print("\nauth_radius alone, backend %s: starts" % given)
+        assert not about_settings(proxy.log())
+        assert "parameter backend" not in proxy.log()
+        return
+    said = complaint(proxy.refuses_to_start(), "backend")
+    print("\nauth_radius alone: %s" % said)
+    for word in ("backend is not set", "auth_radius is loaded", "backend radius"):
+        assert word in said
 
 
 def test_check_config_says_the_same(with_settings):

@@ -33,12 +33,12 @@ def all_news(node):
 
 
 def parse_kamcmd(text):
-    """Structs in kamcmd's output: [{name: value}]."""
+    """Structs in kamcmd's output: [{name: value}]; a struct inside one is a value of nothing but "{"."""
     rows = []
     for line in text.splitlines():
         if line == "{":
             rows.append({})
-        elif rows and line.startswith("\t"):
+        elif rows and line.startswith("\t") and not line.startswith("\t\t"):
             name, _, value = line.strip().partition(": ")
             rows[-1][name.rstrip(":")] = value
     return rows

@@ -104,6 +104,13 @@ class Net:
         lines = "".join("addr add %s dev eth0%s\n" % (a, " nodad" if ":" in a else "") for a in addresses)
         subprocess.run(["ip", "-n", self[host], "-batch", "-"], input=lines, text=True, check=True, timeout=60)
 
+    def any_ip(self, host, prefix, via):
+        """Every address of a prefix is this host's own, and the others send there by its address `via`."""
+        _ip("-n", self[host], "route", "add", "local", prefix, "dev", "lo")
+        for other in self.hosts:
+            if other != host:
+                _ip("-n", self[other], "route", "add", prefix, "via", via)
+
     def close(self):
         while self.names:
             _ip("netns", "del", self.names.pop(), check=False)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from lib.kamailio import Proxy, peer_config
+from lib import peers
 from lib.netns import Net
 from lib.rawudp import Forger
 from lib.sip import Guesser, Phone
@@ -28,22 +28,16 @@ def net():
 
 def peer(net, name, **defines):
     """The peer's registrar in the proxy's namespace."""
-    return Proxy(config=peer_config(name), host=PROXY, netns=net["proxy"], defines=defines)
+    return peers.peer(net, name, PROXY, **defines)
 
 
 def banned_by_htable(proxy, table, address):
     """True when the table blocks the address (5 or more in authfail, any entry in ipban)."""
-    limit = 5 if table == "authfail" else 1
-    for bucket in proxy.rpc("htable.dump", table) or ():
-        for row in bucket["slot"]:
-            if row["name"] == address and int(row["value"]) >= limit:
-                return True
-    return False
+    return address in peers.banned(proxy, table)
 
 
 def figure(threat, name, evaluated, banned, **more):
-    words = ["evaluated=%d" % evaluated, "banned=%d" % banned] + ["%s=%s" % pair for pair in more.items()]
-    print("\n%s control %s: %s" % (threat, name, " ".join(words)))
+    peers.figure(threat, name, evaluated=evaluated, banned=int(banned), **more)
 
 
 def test_htable_never_sees_svcrack_without_qop(net):
