@@ -150,6 +150,8 @@ static void again(struct day *d, struct phone *p, uint32_t n)
 
 	if(wait > 300)
 		wait = 300;
+	if(p->impatient)
+		wait = 30;
 	p->failed++;
 	/* an owner who mistyped sits before it */
 	if(p->kind == PHONE_MISTYPED)
@@ -168,7 +170,8 @@ static void succeed(struct day *d, struct phone *p, uint32_t n)
 	d->served++;
 	if(p->until && d->ms > p->until) {
 		d->lapsed++;
-		d->lost += p->dropped;
+		/* it was registered still when it was turned away */
+		d->lost[p->kind] += p->dropped && p->dropped <= p->until;
 	}
 	if(p->corrected) {
 		uint64_t *longest = &d->longest_wait[p->kind];
@@ -176,7 +179,8 @@ static void succeed(struct day *d, struct phone *p, uint32_t n)
 		if(d->ms - p->wants_since > *longest)
 			*longest = d->ms - p->wants_since;
 	}
-	p->corrected = p->dropped = false;
+	p->corrected = false;
+	p->dropped = 0;
 	p->failed = 0;
 	p->until = d->ms + life;
 	day_at(d->ms + life / 10 * 5 + rng_below(&d->r, (uint32_t)(life / 10 * 4)),
@@ -199,7 +203,8 @@ static void try_password(struct day *d, struct phone *p, uint32_t n, bool old)
 		again(d, p, n);
 		return;
 	}
-	if(!old && !within(d, DAY_EMPTY_TABLE, DAY_FAULT)) {
+	if(!old && !within(d, DAY_EMPTY_TABLE, DAY_FAULT)
+			&& !within(d, DAY_EMPTY_AGAIN, DAY_LONG_FAULT)) {
 		succeed(d, p, n);
 		return;
 	}
@@ -244,7 +249,7 @@ static void phone(struct day *d, uint32_t n)
 			&& d->ms > HOURS(2.1)
 							   + (uint64_t)(p->addr.b[15] - 130) * HOURS(0.9))
 		move(d, p);
-	if(p->kind == PHONE_NEW && !p->started) {
+	if((p->kind == PHONE_NEW || p->kind == PHONE_BESIDE) && !p->started) {
 		p->started = p->corrected = true;
 		p->wants_since = d->ms;
 	}
@@ -269,7 +274,8 @@ static void phone(struct day *d, uint32_t n)
 	if(!old) {
 		d->nat_dropped += beside_an_attacker(p);
 		d->drops[p->kind][cause_of(d, p, why)]++;
-		p->dropped = true;
+		if(!p->dropped)
+			p->dropped = d->ms;
 	}
 	again(d, p, n);
 }

@@ -47,11 +47,12 @@ struct phone
 	uint64_t wants_since; /* ms; since when it has had the right password */
 	unsigned failed;	  /* tries since the last success */
 	unsigned mistypes;	  /* wrong ones still to come */
-	bool dropped;		  /* since the last success */
-	bool moves;			  /* another port each time */
-	bool wrong;			  /* its last try was with a wrong one */
-	bool corrected;		  /* had a wrong one, has the right one, waits */
+	uint64_t dropped; /* since when a right password was dropped, ms; 0: not */
+	bool moves;		  /* another port each time */
+	bool wrong;		  /* its last try was with a wrong one */
+	bool corrected;	  /* had a wrong one, has the right one, waits */
 	bool started;
+	bool impatient; /* tries again every 30 s */
 };
 
 enum guesser
@@ -103,7 +104,7 @@ struct day
 	struct attacker attacker[GUESSERS];
 	uint32_t wave; /* of the attackers with several addresses */
 	/* results */
-	uint64_t served, requests, failures, lapsed, lost;
+	uint64_t served, requests, failures, lapsed, lost[PHONE_KINDS];
 	uint64_t nat_served, nat_dropped; /* good ones beside attackers */
 	uint64_t drops[PHONE_KINDS][DROP_CAUSES];
 	uint64_t longest_wait[PHONE_KINDS]; /* ms, with the right password */
@@ -121,6 +122,8 @@ struct day
 #define DAY_NO_DATABASE HOURS(13)
 #define DAY_EMPTY_TABLE HOURS(15)
 #define DAY_FAULT SECONDS(60)
+#define DAY_EMPTY_AGAIN HOURS(20)
+#define DAY_LONG_FAULT SECONDS(600)
 #define DAY_SWITCHED_ON HOURS(7)
 #define DAY_CORRECTED HOURS(18) /* a third of the old passwords */
 

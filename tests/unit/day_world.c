@@ -106,6 +106,7 @@ static struct phone *add(
 	p->flow = *n + 1;
 	p->expiry = 600 + rng_below(&d->r, 3001);
 	p->moves = rng_below(&d->r, 5) == 0;
+	p->impatient = rng_below(&d->r, 20) == 0;
 	(*n)++;
 	return p;
 }

@@ -84,11 +84,10 @@ struct model_breaker
 	unsigned n;
 };
 
-/* What named policies change; as the core's. */
 struct model
 {
 	struct ab_settings set;
-	const struct ab_policies *policies;
+	const struct ab_policies *policies; /* what named policies change */
 	uint8_t hash_key[16];
 	uint32_t mono, cluster_s;
 	struct model_row row[MODEL_ROWS];
@@ -176,7 +175,10 @@ bool model_good(struct model *m, const struct model_name *pair);
 /* How long until no fact is so old that the text leaves open whether it holds. */
 uint32_t model_doubt(const struct model *m);
 
-/* --- between policy_model.c and policy_rules.c --- */
+/* --- between the files of the model --- */
+
+bool model_allows(const struct model *m, const struct ab_addr *addr);
+bool model_in_grace(struct model *m, const struct ab_prefix *source);
 
 bool model_same_prefix(const struct ab_prefix *a, const struct ab_prefix *b);
 struct model_row *model_row_made(

@@ -167,7 +167,7 @@ static unsigned level_around(
 
 /* --- what happens --- */
 
-static bool is_allowed(const struct model *m, const struct ab_addr *addr)
+bool model_allows(const struct model *m, const struct ab_addr *addr)
 {
 	unsigned i;
 
@@ -182,7 +182,7 @@ static uint32_t source_bit(const struct model *m, const struct ab_prefix *s)
 	return UINT32_C(1) << (model_source_hash(m, s) & 31);
 }
 
-static bool in_grace(struct model *m, const struct ab_prefix *source)
+bool model_in_grace(struct model *m, const struct ab_prefix *source)
 {
 	struct model_name name = model_source(source);
 	const struct model_row *w = model_row(m, &name);
@@ -213,7 +213,7 @@ static void network_of(struct model *m, const struct ab_failure *f,
 	if(a->shared || !model_network(source, &name))
 		return;
 	touch(m, &name, f, source_bit(m, source), a, &out->entry[AB_FOUND_NETWORK]);
-	if(!in_grace(m, source))
+	if(!model_in_grace(m, source))
 		a->net_level = level_around(m, out->entry[AB_FOUND_NETWORK].row,
 				(uint32_t)m->set.net_sources);
 }
@@ -242,7 +242,7 @@ void model_failure(
 
 	memset(out, 0, sizeof(*out));
 	if(m->set.mode == AB_MODE_OFF || f->proof == AB_PROOF_NONE
-			|| is_allowed(m, &source->addr))
+			|| model_allows(m, &source->addr))
 		return;
 	a.good = out->good = model_knows(m, &f->who, MODEL_FACT_PAIR);
 	a.shared = out->shared = model_knows(m, &f->who, MODEL_FACT_SOURCE);
@@ -349,7 +349,7 @@ struct model_found model_others(struct model *m, const struct model_name *name,
 	a.good = name->kind == AB_FOUND_PAIR
 			 && model_knows(m, &who, MODEL_FACT_PAIR);
 	if(name->kind == AB_FOUND_SOURCE && !a.shared
-			&& model_network(&name->at, &net) && !in_grace(m, &name->at))
+			&& model_network(&name->at, &net) && !model_in_grace(m, &name->at))
 		a.net_level = level_around(
 				m, model_row(m, &net), (uint32_t)m->set.net_sources);
 	out.news = fresh && decide(m, w, &a);
@@ -403,106 +403,4 @@ void model_allow(struct model *m, const struct ab_prefix *net)
 {
 	assert_true(m->n_allowed < COUNT_OF(m->allowed));
 	m->allowed[m->n_allowed++] = *net;
-}
-
-/* --- one message --- */
-
-/* A row in whose way a stranger stands, and whether one may pass now. */
-static bool may_pass(const struct model *m, const struct model_row *w)
-{
-	return !w->let || m->mono - w->let_at >= (uint32_t)m->set.pace;
-}
-
-/* Everything that stands in the way of a message, in the order of the text. */
-struct way
-{
-	struct model_row *source, *by_hand, *network, *pair, *user;
-};
-
-static struct model_row *banned_row(
-		struct model *m, const struct model_name *name)
-{
-	struct model_row *w = model_row(m, name);
-
-	return model_is_banned(w) ? w : NULL;
-}
-
-static struct way find_way(struct model *m, const struct ab_addr *addr,
-		const struct ab_prefix *source, const struct ab_party *who)
-{
-	struct model_name name = model_source(source);
-	struct way way = {.source = banned_row(m, &name)};
-	unsigned i;
-
-	for(i = 0; i < m->rows; i++) {
-		struct model_row *w = &m->row[i];
-
-		if(w->name.kind == AB_FOUND_SOURCE && model_is_banned(w) && w->by_hand
-				&& ab_prefix_contains(&w->name.at, addr))
-			way.by_hand = w;
-	}
-	if(!who)
-		return way;
-	if(model_network(source, &name))
-		way.network = banned_row(m, &name);
-	name = model_pair(source, who->user);
-	way.pair = banned_row(m, &name);
-	name = model_user(who->user);
-	way.user = banned_row(m, &name);
-	return way;
-}
-
-static struct model_answer drop(
-		const struct model *m, enum ab_guard_verdict verdict)
-{
-	struct model_answer a = {verdict, m->set.mode != AB_MODE_BAN};
-
-	return a;
-}
-
-/* Lets a stranger pass: the next one waits. */
-static void let_through(const struct model *m, struct model_row *w)
-{
-	w->let = true;
-	w->let_at = m->mono;
-	model_add_level(m, w, 0);
-}
-
-struct model_answer model_message(struct model *m, const struct ab_addr *addr,
-		const struct ab_prefix *source, const struct ab_party *who)
-{
-	struct ab_party any = {*source, 0, 0};
-	bool shared = model_knows(m, &any, MODEL_FACT_SOURCE);
-	bool good = who && model_knows(m, who, MODEL_FACT_PAIR);
-	struct way way = find_way(m, addr, source, who);
-	struct model_answer pass = {AB_GUARD_PASS, false};
-
-	if(is_allowed(m, addr))
-		return pass;
-	if(way.by_hand || (way.source && !shared))
-		return drop(m, AB_GUARD_SOURCE);
-	if(!who)
-		return pass;
-	if(good)
-		way.source = way.user = NULL;
-	if(shared || in_grace(m, source))
-		way.network = NULL;
-	if(good && model_knows(m, who, MODEL_FACT_FLOW))
-		way.pair = NULL;
-	/* a pair's ban first: what it drops takes nobody's place */
-	if(way.pair)
-		return drop(m, AB_GUARD_PAIR);
-	if((way.source && !may_pass(m, way.source))
-			|| (way.network && !may_pass(m, way.network)))
-		return drop(m, AB_GUARD_SOURCE);
-	if(way.user && !may_pass(m, way.user))
-		return drop(m, AB_GUARD_PAIR);
-	/* it is evaluated, so it takes the places that it needed */
-	if(way.source)
-		let_through(m, way.source);
-	if(way.network)
-		let_through(m, way.network);
-	if(way.user)
-		let_through(m, way.user);
-	return pass;
 }

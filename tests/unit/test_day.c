@@ -21,6 +21,7 @@ static double hours(uint64_t ms)
 
 static void print_attackers(const struct day *d)
 {
+	uint64_t suspended = 0;
 	unsigned i;
 
 	printf("%-36s %9s %9s %7s %9s %5s %5s\n", "attacker", "guesses",
@@ -32,8 +33,11 @@ static void print_attackers(const struct day *d)
 				(unsigned long long)a->sent, (unsigned long long)a->evaluated,
 				(unsigned long long)a->evaluated_before_ban,
 				hours(a->first_ban), a->bans, a->round_most);
+		suspended += a->in_suspension;
 	}
-	printf("most: in one round (/24) or minute, suspension apart\n\n");
+	printf("most: in one round (/24) or minute, without the %llu while the"
+		   " breaker was open\n\n",
+			(unsigned long long)suspended);
 }
 
 static void print_drops(const struct day *d)
@@ -76,14 +80,18 @@ static void print_bans(const struct day *d)
 static void print_day(const struct day *d, double cpu)
 {
 	struct ab_table_stats st;
+	uint64_t lost = 0;
+	unsigned i;
 
+	for(i = 0; i < PHONE_KINDS; i++)
+		lost += d->lost[i];
 	ab_table_get_stats(&d->b.table, &st);
 	print_attackers(d);
 	print_drops(d);
 	printf("good requests %llu, served %llu; lapsed %llu, of these after a drop"
 		   " (lost) %llu\n",
 			(unsigned long long)d->requests, (unsigned long long)d->served,
-			(unsigned long long)d->lapsed, (unsigned long long)d->lost);
+			(unsigned long long)d->lapsed, (unsigned long long)lost);
 	printf("beside the attackers in NATs: served %llu, dropped %llu\n",
 			(unsigned long long)d->nat_served,
 			(unsigned long long)d->nat_dropped);
@@ -127,25 +135,33 @@ static int end(void **state)
 
 static void no_good_phone_is_lost(void **state)
 {
+	unsigned i;
+
 	(void)state;
-	assert_int_equal(the_day.lost, 0);
+
+	/* three of those who tried each 30 s with a wrong password, whose registration
+	 * ends in the five minutes of the ban that this made */
+	for(i = 0; i < PHONE_KINDS; i++)
+		assert_in_range(the_day.lost[i], 0, i == PHONE_CUSTOMER ? 3 : 0);
 }
 
 /* Whoever has logged in from there is dropped never; who corrects a password, or has a
  * new address in a network under attack, waits for one or two of his phone's tries. */
 static void no_good_request_is_dropped(void **state)
 {
-	static const enum phone_kind never[] = {PHONE_ALONE, PHONE_NAT,
-			PHONE_OFFICE, PHONE_CUSTOMER, PHONE_MISTYPED};
+	static const enum phone_kind never[] = {
+			PHONE_ALONE, PHONE_NAT, PHONE_OFFICE, PHONE_MISTYPED};
 	unsigned i, k;
 
 	(void)state;
 	for(i = 0; i < COUNT_OF(never); i++)
 		for(k = 0; k < DROP_CAUSES; k++)
 			assert_int_equal(the_day.drops[never[i]][k], 0);
-	assert_in_range(the_day.longest_wait[PHONE_CUSTOMER], 1, SECONDS(310));
-	assert_in_range(the_day.longest_wait[PHONE_MISTYPED], 1, SECONDS(310));
-	assert_in_range(the_day.longest_wait[PHONE_MOVED], 0, SECONDS(310));
+	/* half of ban_time for phones that tried each 30 s, then one try */
+	assert_in_range(the_day.longest_wait[PHONE_CUSTOMER], 1, SECONDS(340));
+	assert_in_range(the_day.longest_wait[PHONE_MISTYPED], 1, SECONDS(70));
+	/* a few of the phone's own tries */
+	assert_in_range(the_day.longest_wait[PHONE_MOVED], 0, SECONDS(620));
 	/* T15: 99.9 % of the good requests beside attackers */
 	assert_true(the_day.nat_dropped * 1000 <= the_day.nat_served);
 }
