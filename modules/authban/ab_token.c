@@ -5,13 +5,14 @@
  */
 #include "ab_token.h"
 
+#include "ab_siphash.h"
+
 #include <string.h>
 
 #define VERSION 1
 #define MAC_BYTES 16
 #define BODY_BYTES 8 /* version, expiry, check of the nonce */
 #define BYTES (BODY_BYTES + MAC_BYTES)
-#define NONCE_MAX 256 /* of a nonce that takes part in its check */
 
 _Static_assert(BYTES / 3 * 4 == AB_TOKEN_LEN, "no padding");
 
@@ -67,20 +68,17 @@ static void sign_body(const struct ab_mac *mac, const struct ab_addr *addr,
 	mac->sign(mac->key, data, sizeof(data), out);
 }
 
-static void check_of_nonce(const struct ab_mac *mac, const char *nonce,
+static void check_of_nonce(const uint8_t key[static 16], const char *nonce,
 		size_t len, uint8_t out[static 3])
 {
-	uint8_t data[4 + NONCE_MAX] = {'n', 'o', 'n', 'c'};
-	uint8_t full[AB_MAC_LEN];
+	uint64_t h = ab_siphash13(key, nonce, len);
 
-	if(len > NONCE_MAX)
-		len = NONCE_MAX;
-	memcpy(data + 4, nonce, len);
-	mac->sign(mac->key, data, 4 + len, full);
-	memcpy(out, full, 3);
+	out[0] = (uint8_t)h;
+	out[1] = (uint8_t)(h >> 8);
+	out[2] = (uint8_t)(h >> 16);
 }
 
-void ab_token_make(const struct ab_mac *mac, const struct ab_mac *nonce_mac,
+void ab_token_make(const struct ab_mac *mac, const uint8_t nonce_key[static 16],
 		const struct ab_addr *addr, uint32_t expiry, const char *nonce,
 		size_t nonce_len, char out[static AB_TOKEN_LEN])
 {
@@ -88,7 +86,7 @@ void ab_token_make(const struct ab_mac *mac, const struct ab_mac *nonce_mac,
 			(uint8_t)(expiry >> 16), (uint8_t)(expiry >> 8), (uint8_t)expiry};
 	uint8_t full[AB_MAC_LEN];
 
-	check_of_nonce(nonce_mac, nonce, nonce_len, bytes + 5);
+	check_of_nonce(nonce_key, nonce, nonce_len, bytes + 5);
 	sign_body(mac, addr, bytes, full);
 	memcpy(bytes + BODY_BYTES, full, MAC_BYTES);
 	encode(bytes, out);
@@ -111,11 +109,11 @@ enum ab_token_result ab_token_check(const struct ab_mac *mac,
 	return out->expiry < now ? AB_TOKEN_EXPIRED : AB_TOKEN_OK;
 }
 
-bool ab_token_has_nonce(const struct ab_mac *nonce_mac,
+bool ab_token_has_nonce(const uint8_t nonce_key[static 16],
 		const struct ab_token *token, const char *nonce, size_t nonce_len)
 {
 	uint8_t check[3];
 
-	check_of_nonce(nonce_mac, nonce, nonce_len, check);
+	check_of_nonce(nonce_key, nonce, nonce_len, check);
 	return ab_mac_equal(check, token->nonce_check, sizeof(check));
 }

@@ -14,7 +14,7 @@
  * to 128 bits over a label, the exact address, expiry and check. All proxies of
  * a cluster have the same key.
  *
- * The check of the nonce (24 bits of a MAC over it) tells whether the nonce
+ * The check of the nonce (24 bits of a keyed SipHash of it) tells whether the nonce
  * that comes with a token is the one it was sent with: so a made-up nonce is
  * told apart from a database that does not answer. It decides no ban.
  */
@@ -41,9 +41,9 @@ struct ab_token
 };
 
 /* Writes AB_TOKEN_LEN characters for an address and the nonce it goes with.
- * `nonce_mac` is for the nonce's check: its key has to change with the key of
- * the nonces, or an old nonce would be taken for a good one. */
-void ab_token_make(const struct ab_mac *mac, const struct ab_mac *nonce_mac,
+ * `nonce_key` is for the nonce's check: it has to change with the key of the
+ * nonces, or an old nonce would be taken for a good one. */
+void ab_token_make(const struct ab_mac *mac, const uint8_t nonce_key[static 16],
 		const struct ab_addr *addr, uint32_t expiry, const char *nonce,
 		size_t nonce_len, char out[static AB_TOKEN_LEN]);
 
@@ -54,7 +54,7 @@ enum ab_token_result ab_token_check(const struct ab_mac *mac,
 		struct ab_token *out);
 
 /* Whether a nonce is the one that a checked token went out with. */
-bool ab_token_has_nonce(const struct ab_mac *nonce_mac,
+bool ab_token_has_nonce(const uint8_t nonce_key[static 16],
 		const struct ab_token *token, const char *nonce, size_t nonce_len);
 
 #endif

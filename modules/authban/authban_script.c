@@ -41,6 +41,12 @@ struct authban_request *authban_request(sip_msg_t *msg)
 	return &request;
 }
 
+enum ab_class authban_class_of(const sip_msg_t *msg)
+{
+	return request.id == msg->id && request.pid == msg->pid ? request.class
+															: AB_CLASS_NONE;
+}
+
 int authban_source_of(sip_msg_t *msg, struct ab_addr *addr)
 {
 	/* before parsing the message is a fake one: ask for the real datagram */
