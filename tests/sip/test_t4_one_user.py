@@ -66,9 +66,9 @@ def test_one_a_minute_afterwards(net):
     assert served == 5 * minutes
 
 
-def test_day_long(net):
-    """Two guesses a minute for a day, never twice from one source: restrictions grow, the phone is served."""
-    hours, number, served, hourly = 24 if LONG else 4, 0, 0, []
+def test_for_hours(net):
+    """Five guesses a minute, never twice from one source: one a minute, and a few more when a restriction ends."""
+    hours, number, served, hourly = 24 if LONG else 3, 0, 0, []
     with Clock() as clock, Proxy(host=PROXY, netns=net["proxy"], defines=LIMITS, **clock.settings) as proxy, \
             Crowd(proxy.target, net["attacker"]) as crowd, Crowd(proxy.target, net["phone"]) as home:
         phone = home.member(*ALICE)
@@ -77,14 +77,21 @@ def test_day_long(net):
             of_this = 0
             for _ in range(60):
                 clock.advance(60)
-                for _ in range(2):
-                    source = "10.%d.%d.%d" % (88 + number // 256 % 4, number % 256, 1 + number // 1024)
-                    number += 1
-                    of_this += answered(tries(crowd, [crowd.member(source, "alice")], "new", quiet=0.05))
+                five = [crowd.member(distant(number + more), "alice") for more in range(5)]
+                number += 5
+                of_this += answered(tries(crowd, five, "new", quiet=0.03))
             served += attacks.register_all(home, [phone]) == [200]
             hourly.append(of_this)
-        figure("T4 for hours", hours=hours, tried=number, evaluated=",".join(map(str, hourly)), phone_served=served)
+        times = len(proxy.log_lines("event=user_attack_restricted"))
+        figure("T4 for hours", hours=hours, tried=number, evaluated=",".join(map(str, hourly)), restricted=times,
+               phone_served=served)
     assert served == hours
+    assert sum(hourly) <= 60 * hours + FIRST * times
+
+
+def distant(number):
+    """An address that no other number has; neighbours in number are far apart."""
+    return "10.%d.%d.%d" % (88 + number // 256 % 4, number % 256, 1 + number // 1024)
 
 
 @pytest.mark.parametrize("name,table,defines", KINDS)
