@@ -63,8 +63,8 @@ def test_a_bad_phone_and_good_ones(net, knew):
 def test_several_bad_phones(net):
     """More bad users than max_users: strangers wait in turn, those who have logged in do not notice."""
     lost = []
-    with Clock() as clock, Proxy(host=PROXY, netns=net["proxy"], users=GOOD, defines=LIMITS, **clock.settings) as proxy, \
-            Crowd(proxy.target, net["office"]) as crowd:
+    with Clock() as clock, Proxy(host=PROXY, netns=net["proxy"], users=GOOD, defines=LIMITS,
+                                 **clock.settings) as proxy, Crowd(proxy.target, net["office"]) as crowd:
         good = [crowd.member(OFFICE, *user) for user in GOOD]
         bad = [crowd.member(OFFICE, "bad-%d" % number) for number in range(12)]
         assert set(attacks.register_all(crowd, good, rate=1000)) == {200}

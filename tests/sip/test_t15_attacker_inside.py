@@ -35,7 +35,8 @@ def crack_all(net, proxy, office, victims, guesses=300):
     """svcrack at one user after the other, while the phones go on: guesses sent, evaluated; nobody is cracked."""
     sent = 0
     for victim in victims:
-        crack = run_svcrack(proxy.target, victim, range(1000, 1000 + guesses), netns=net["office"], silence=1, deadline=5)
+        crack = run_svcrack(proxy.target, victim, range(1000, 1000 + guesses), netns=net["office"],
+                            silence=1, deadline=5)
         assert not crack.cracked
         sent += crack.sent
     office.ended.set()

@@ -73,11 +73,12 @@ def test_the_proxy_was_down(net):
             report("proxy down", phones, statuses, counted(proxy))
 
 
-LOST = pytest.mark.xfail(strict=True, reason="six users with old passwords ban the source, and after a restart all phones "
-                         "are strangers there: let in by turns, of which failures and old nonces take most")
+LOST = pytest.mark.xfail(strict=True, reason="six users with old passwords ban the source, and after a restart all "
+                         "phones are strangers there: let in by turns, of which failures and old nonces take most")
 
 
-@pytest.mark.parametrize("known", [pytest.param(True, id="line down"), pytest.param(False, id="proxy down", marks=LOST)])
+@pytest.mark.parametrize("known", [pytest.param(True, id="line down"),
+                                   pytest.param(False, id="proxy down", marks=LOST)])
 def test_one_phone_in_fifty_has_an_old_password(net, known):
     """known: the proxy has run on. If not, they come as strangers among which ten fail."""
     waited = 0

@@ -79,7 +79,8 @@ def wait_for_login(clock, crowd, phone, limit, every=30):
     return limit
 
 
-STRANGER = pytest.mark.xfail(strict=True, reason="good_time after its last login the phone is a stranger, whose bans grow")
+STRANGER = pytest.mark.xfail(strict=True, reason="good_time after its last login the phone is a stranger, and its "
+                             "bans grow")
 
 
 @pytest.mark.parametrize("hours,each", [pytest.param(1, 70, id="an hour"), pytest.param(12, 605, id="half a day"),

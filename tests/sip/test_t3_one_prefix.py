@@ -32,8 +32,8 @@ def net():
         yield made
 
 
-def proxy_at(net, host, **defines):
-    return Proxy(host=host, netns=net["proxy"], users=GOOD, defines=dict(LIMITS, **defines))
+def proxy_at(net, host, clock=None):
+    return Proxy(host=host, netns=net["proxy"], users=GOOD, defines=LIMITS, **(clock.settings if clock else {}))
 
 
 def attack(net, proxy, sources, victims):
@@ -75,17 +75,17 @@ def test_a_48_of_ipv6(net):
         assert 0 < proxy.evaluated() <= EVALUATED
 
 
-FORGED = pytest.mark.xfail(strict=True, reason="credentials without a good token take the turn of the network's strangers, "
-                           "though nobody looks at their password")
+FORGED = pytest.mark.xfail(strict=True, reason="credentials without a good token take the turn of the network's "
+                           "strangers, though nobody looks at their password")
 
 
 @pytest.mark.parametrize("rival", [pytest.param(False, id="alone"), pytest.param(True, id="forger", marks=FORGED)])
 def test_a_new_phone_in_a_restricted_network(net, rival):
     """It gets in within `pace`; the forger sends credentials that prove nothing: any address of the network does."""
     waited = 0
-    with Clock() as clock, Proxy(host=PROXY, netns=net["proxy"], users=GOOD, defines=LIMITS, **clock.settings) as proxy, \
+    with Clock() as clock, proxy_at(net, PROXY, clock) as proxy, \
             Crowd(proxy.target, net["town"]) as crowd:
-        attacks.guesses_from_many(proxy.target, net["town"], ATTACKERS[:30], ["alice", "bob", "carol", "dave"], rate=1000)
+        attack(net, proxy, ATTACKERS[:30], MANY)
         assert proxy.log_lines("reason=campaign")
         phone, forger = crowd.member(PHONES[0], *GOOD[0]), crowd.member(PHONES[1], "eve")
         while waited < 4 * PACE:
