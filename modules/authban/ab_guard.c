@@ -131,9 +131,9 @@ static bool ask_breaker(const struct ab_guard *g, const struct ab_failure *f,
 	if(!g->breaker)
 		return true;
 	if(out->good)
-		out->breaker_changed =
-				ab_breaker_failure(g->breaker, thing_of(g, &f->who.source),
-						(uint32_t)g->judge.set->breaker, g->judge.now.mono);
+		out->breaker_changed = ab_breaker_failure(g->breaker,
+				thing_of(g, &f->who.source), f->who.user,
+				(uint32_t)g->judge.set->breaker, g->judge.now.mono);
 	out->suspended = ab_breaker_is_open(g->breaker);
 	if(!out->suspended)
 		return true;
