@@ -230,6 +230,20 @@ static enum ab_level network_level(
 	return ab_policy_level(j->set, &counts);
 }
 
+/* Without the mark at its source nobody would look for a banned pair. */
+static void note_pair(const struct ab_guard *g, const struct ab_key *key,
+		const struct ab_judgement *pair)
+{
+	struct ab_prefix p = {key->addr, key->plen};
+	struct ab_key source = ab_key_source(&p);
+
+	if(key->kind == AB_KIND_PAIR && pair->ok
+			&& (pair->state == AB_STATE_BANNED
+					|| pair->state == AB_STATE_DRY_RUN))
+		ab_judge_note_pairs(
+				&g->judge, &source, g->judge.now.mono + pair->view.ttl);
+}
+
 void ab_guard_others(const struct ab_guard *g, const struct ab_key *key,
 		const struct ab_others *others, struct ab_judgement *out)
 {
@@ -246,24 +260,24 @@ void ab_guard_others(const struct ab_guard *g, const struct ab_key *key,
 			at.limits =
 					ab_policies_settings(g->policies, v.policy, j->set, &room);
 	}
-	if(key->kind == AB_KIND_PAIR)
+	if(key->kind == AB_KIND_PAIR) {
 		at.good = ab_good_pair(
 				&g->good, &source, key->user, j->now.mono, good_time(g));
+		at.void_before = unbanned_at(j, &source);
+	}
 	if(key->kind == AB_KIND_SOURCE && !at.shared)
 		at.net_level = network_level(g, &source);
 	ab_judge_others(j, key, others, &at, out);
+	note_pair(g, key, out);
 }
 
 void ab_guard_apply(const struct ab_guard *g, const struct ab_key *key,
 		const struct ab_change *change, struct ab_judgement *out)
 {
 	const struct ab_judge *j = &g->judge;
-	struct ab_prefix p = {key->addr, key->plen};
-	struct ab_key source = ab_key_source(&p);
 
 	ab_judge_apply(j, key, change, out);
-	if(key->kind == AB_KIND_PAIR && out->ok && out->state == AB_STATE_BANNED)
-		ab_judge_note_pairs(j, &source, j->now.mono + out->view.ttl);
+	note_pair(g, key, out);
 }
 
 void ab_guard_unban(const struct ab_guard *g, const struct ab_key *key,

@@ -163,6 +163,8 @@ static void merge(struct ab_slot *s, void *arg)
 	struct task *t = arg;
 	enum ab_level before;
 
+	if(t->at->void_before)
+		ab_entry_void(s, t->j->set, &t->j->now, t->at->void_before);
 	ab_entry_refresh(s, t->j->set, &t->j->now);
 	before = is_crowd(s) ? level_of(t, s) : AB_LEVEL_NONE;
 	ab_entry_merge(s, t->j->set, &t->j->now, t->others);
