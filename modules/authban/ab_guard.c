@@ -9,13 +9,10 @@
 
 #include <string.h>
 
-/* Networks of docs/policy.md, over 128 bits. */
-#define NETWORK_V4 (AB_V4_BITS + 24u)
-#define NETWORK_V6 48u
-
 bool ab_guard_network(const struct ab_prefix *source, struct ab_prefix *net)
 {
-	unsigned bits = ab_addr_is_v4(&source->addr) ? NETWORK_V4 : NETWORK_V6;
+	unsigned bits = ab_addr_is_v4(&source->addr) ? AB_V4_BITS + AB_NETWORK_V4
+												 : AB_NETWORK_V6;
 
 	if(source->len <= bits)
 		return false;

@@ -66,15 +66,18 @@ bool site_success(struct site *s, const char *source, uint64_t user)
 	return ab_guard_success(&g, &who);
 }
 
-void site_crowd(struct site *s, const char *net, unsigned count, uint64_t user)
+unsigned site_crowd_until(
+		struct site *s, const char *net, const char *prefix, uint32_t more_than)
 {
-	char source[64];
-	unsigned i;
+	unsigned n = 0;
 
-	for(i = 1; i <= count; i++) {
-		snprintf(source, sizeof(source), "%s%u", net, i);
-		site_fail(s, source, user, 1);
+	while(site_network(s, net).users <= more_than && n < 100) {
+		char source[64];
+
+		snprintf(source, sizeof(source), "%s%u", prefix, ++n);
+		site_fail(s, source, 1000 + n, 1);
 	}
+	return n;
 }
 
 struct ab_guard_answer site_check(struct site *s, const char *source)

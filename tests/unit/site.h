@@ -29,8 +29,10 @@ struct ab_party site_party(const char *source, uint64_t user);
 struct ab_findings site_fail(
 		struct site *s, const char *source, uint64_t user, uint32_t times);
 bool site_success(struct site *s, const char *source, uint64_t user);
-/* So many distinct sources NET.1, NET.2, ... fail once each as this user. */
-void site_crowd(struct site *s, const char *net, unsigned count, uint64_t user);
+/* Sources PREFIX1, PREFIX2, ... of a network fail once each, until it has more distinct
+ * ones than that: how many it took. */
+unsigned site_crowd_until(struct site *s, const char *net, const char *prefix,
+		uint32_t more_than);
 
 /* The two looks; `user` 0: credentials without one that is known. */
 struct ab_guard_answer site_check(struct site *s, const char *source);
