@@ -78,8 +78,10 @@ static enum ab_state pair_state(
 	if(state != AB_STATE_BANNED
 			|| ab_table_get(j->table, &key, j->set, &j->now, &pair) != 1)
 		return state;
+	/* epochs are seconds; within one the versions tell which was first */
 	if(ab_table_get(j->table, &source, j->set, &j->now, &of) == 1
-			&& of.epoch >= ab_version_second(pair.version))
+			&& of.epoch >= ab_version_second(pair.version)
+			&& of.version > pair.version)
 		return AB_STATE_NONE;
 	return (enum ab_state)pair.state;
 }
