@@ -24,7 +24,7 @@ route[CALL] {
 	$var(weight) = $(hdr(X-Weight){s.int});
 	switch ($hdr(X-Call)) {%s
 	case "why":
-		sl_send_reply("299", "$authban(state)/$authban(reason)");
+		sl_send_reply("299", "why $authban(state)/$authban(reason)");
 		break;
 	}
 	exit;
@@ -55,7 +55,7 @@ def call(guesser, name, ip=None, user=None, weight=None):
     if response is None:
         return None
     assert response.status == 299, response.start
-    return response.reason if name == "why" else int(response.reason)
+    return response.reason.partition(" ")[2] if name == "why" else int(response.reason)
 
 
 class PolicyGuesser(Guesser):
