@@ -23,6 +23,8 @@ levels='
 1 lock
 1 mac
 1 results
+1 rate
+1 digest
 2 classify
 2 policy
 2 good

@@ -185,6 +185,18 @@ struct ab_hit ab_table_check(const struct ab_table *t, const struct ab_addr *a,
 	return hit;
 }
 
+static bool allows(const struct ab_table_head *h, const struct ab_addr *a,
+		unsigned bits, uint32_t now, struct ab_prefix *net)
+{
+	struct ab_prefix p = ab_prefix_make(a, bits);
+
+	if(state_of(read_prefix(h, AB_KIND_ALLOW, &p, now)) != AB_STATE_BANNED)
+		return false;
+	if(net)
+		*net = p;
+	return true;
+}
+
 bool ab_table_allowed(const struct ab_table *t, const struct ab_addr *a,
 		uint32_t now_mono, struct ab_prefix *net)
 {
@@ -192,16 +204,10 @@ bool ab_table_allowed(const struct ab_table *t, const struct ab_addr *a,
 	unsigned shortest = ab_addr_is_v4(a) ? AB_V4_BITS : 0;
 	unsigned bits;
 
-	for(bits = 128; bits + 1 > shortest; bits--) {
-		struct ab_prefix p = ab_prefix_make(a, bits);
-
+	for(bits = 128; bits >= shortest; bits--) {
 		if((bits == 128 || in_use(h->allow_nets, bits))
-				&& state_of(read_prefix(h, AB_KIND_ALLOW, &p, now_mono))
-						   == AB_STATE_BANNED) {
-			if(net)
-				*net = p;
+				&& allows(h, a, bits, now_mono, net))
 			return true;
-		}
 		if(bits == 0)
 			break;
 	}

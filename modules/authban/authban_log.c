@@ -7,6 +7,7 @@
 
 #include "authban_explain.h"
 #include "authban_params.h"
+#include "authban_events.h"
 #include "authban_shared.h"
 #include "authban_stats.h"
 
@@ -52,6 +53,35 @@ static bool is_old_story(const struct ab_judgement *what)
 		   && what->view.repeats > 1 && what->view.ttl < 3600;
 }
 
+/* A user has no address: his hash is the detail. */
+static void raise_user_attack(const struct ab_view *v)
+{
+	struct ab_view subject = *v;
+	char hash[17];
+
+	subject.key.plen = 0;
+	authban_event(AUTHBAN_EVENT_USER_ATTACK, &subject,
+			authban_user_text(authban_user_of(&v->key), hash));
+}
+
+/* Scripts hear of a source's ban and unban, and of a network or user that comes under
+ * watch, here or on another proxy. */
+static void raise_event(const struct ab_judgement *what)
+{
+	const struct ab_view *v = &what->view;
+	bool watched = what->crossed
+				   || (is_ban(what) && v->origin != authban_node_origin());
+
+	if(v->key.kind == AB_KIND_SOURCE && what->news)
+		authban_event(what->state == AB_STATE_UNBANNED ? AUTHBAN_EVENT_UNBAN
+													   : AUTHBAN_EVENT_BAN,
+				v, NULL);
+	else if(v->key.kind == AB_KIND_NETWORK && watched)
+		authban_event(AUTHBAN_EVENT_CAMPAIGN, v, NULL);
+	else if(v->key.kind == AB_KIND_USER && watched)
+		raise_user_attack(v);
+}
+
 /* The function's name stands in the line, and filters know it. */
 void authban_news(const struct ab_judgement *what)
 {
@@ -80,6 +110,7 @@ void authban_news(const struct ab_judgement *what)
 			ab_proof_name((enum ab_proof)v->proof),
 			v->origin ? ab_names_text(names, v->origin) : authban_params.node,
 			who ? " user=" : "", hash);
+	raise_event(what);
 }
 
 void authban_breaker_news(void)
@@ -88,6 +119,7 @@ void authban_breaker_news(void)
 	struct ab_breaker_view v;
 
 	ab_breaker_look(g->breaker, g->judge.now.mono, &v);
+	authban_event(AUTHBAN_EVENT_BREAKER, NULL, v.open ? "open" : "closed");
 	if(v.open)
 		LM_WARN("breaker: %u known-good sources failed within a minute (%u"
 				" failures, %u successes): no new bans; look at the user"

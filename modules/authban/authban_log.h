@@ -18,8 +18,8 @@
 
 #include "ab_judge.h"
 
-/* Logs and counts a judgement that is news; does nothing for any other. Must
- * not be called under a lock. */
+/* Logs and counts a judgement that is news, and raises its event; does nothing
+ * for any other. Must not be called under a lock. */
 void authban_news(const struct ab_judgement *what);
 
 /* The breaker has opened or closed: one line. */

@@ -13,18 +13,24 @@
  *   authban_backend                 what the numbers of the back end mean
  *   authban_allow                   who is never banned
  *   authban_early                   datagrams dropped before parsing
+ *   authban_limit                   how many strangers are challenged
+ *   authban_replies, _outcome, _opaque    attempts that others judge
  *   authban_rpc, _stats, _log       what operators see
+ *   authban_events                  event routes, and their process
  *   authban_proc, _store, _load, _redis   the process that talks to Redis
  */
 #include "authban_allow.h"
 #include "authban_auth.h"
 #include "authban_backend.h"
 #include "authban_early.h"
+#include "authban_events.h"
+#include "authban_limit.h"
 #include "authban_mac.h"
 #include "authban_params.h"
 #include "authban_proc.h"
 #include "authban_pv.h"
 #include "authban_rc.h"
+#include "authban_replies.h"
 #include "authban_rpc.h"
 #include "authban_script.h"
 #include "authban_shared.h"
@@ -47,9 +53,11 @@ static int mod_init(void)
 	if(authban_keys_init() < 0 || authban_shared_init() < 0)
 		return -1;
 	if(authban_allow_init() < 0 || authban_auth_init() < 0
-			|| authban_stats_init() < 0)
+			|| authban_stats_init() < 0 || authban_limit_init() < 0
+			|| authban_replies_init() < 0)
 		return -1;
-	if(authban_proc_init(*authban_params.redis ? &redis_url : NULL) < 0)
+	if(authban_proc_init(*authban_params.redis ? &redis_url : NULL) < 0
+			|| authban_events_init() < 0)
 		return -1;
 	if(*authban_params.redis && !authban_keys_shared())
 		LM_WARN("there is no cluster_key: records in Redis are not signed, and"
@@ -65,7 +73,9 @@ static int child_init(int rank)
 		authban_allow_own();
 		authban_proc_preload();
 	}
-	return rank == PROC_MAIN ? authban_proc_start() : 0;
+	if(rank != PROC_MAIN)
+		return 0;
+	return authban_proc_start() < 0 ? -1 : authban_events_start();
 }
 
 /* No lock is taken and nothing is freed: a worker that died with a lock held

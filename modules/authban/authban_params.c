@@ -5,6 +5,7 @@
  */
 #include "authban_params.h"
 
+#include "ab_rate.h"
 #include "ab_table.h"
 #include "ab_wire.h"
 
@@ -32,6 +33,7 @@ struct authban_params authban_params = {.size = 262144,
 		.cluster_key_file = "",
 		.allow = "",
 		.allow_file = "",
+		.event_callback = "",
 		.proof = AUTHBAN_PROOF_TOKEN,
 		.allow_local = AUTHBAN_LOCAL_AUTO,
 		.backend = AB_BACKEND_AUTH_DB,
@@ -164,6 +166,8 @@ static const struct row rows[] = {
 		{"ipv4_prefix", ROW_NUMBER, &authban_params.ipv4_prefix, 16, 32},
 		{"ipv6_prefix", ROW_NUMBER, &authban_params.ipv6_prefix, 48, 128},
 		{"early", ROW_NUMBER, &authban_params.early, 0, 1},
+		{"watch_replies", ROW_NUMBER, &authban_params.watch_replies, 0, 1},
+		{"watch_403", ROW_NUMBER, &authban_params.watch_403, 0, 1},
 		{"sync_interval", ROW_NUMBER, &authban_params.sync_interval, 1, 1000},
 		{"redis_start_timeout", ROW_NUMBER, &authban_params.redis_start_timeout,
 				0, 60},
@@ -177,6 +181,10 @@ static const struct row rows[] = {
 		{"result_map", ROW_TEXT, &authban_params.result_map, 1, 1024},
 		{"allow", ROW_TEXT, &authban_params.allow, 0, 4095},
 		{"allow_file", ROW_TEXT, &authban_params.allow_file, 1, 4096},
+		{"challenge_limit", ROW_NUMBER, &authban_params.challenge_limit, 0,
+				AB_RATE_MAX},
+		{"challenge_slip", ROW_NUMBER, &authban_params.challenge_slip, 0, 1000},
+		{"event_callback", ROW_TEXT, &authban_params.event_callback, 1, 64},
 		{"node", ROW_TEXT, &authban_params.node, 1, AB_NAME_LEN},
 		{"cluster_key", ROW_SECRET, &authban_params.cluster_key, 32, 1024},
 		{"cluster_key_file", ROW_TEXT, &authban_params.cluster_key_file, 1,
@@ -395,7 +403,8 @@ static int set_param(const char *name, modparam_t type, void *val)
 	X(mode) X(size) X(ipv4_prefix) X(ipv6_prefix) X(early) X(sync_interval) \
 	X(redis_start_timeout) X(redis) X(redis_prefix) X(redis_password_file) \
 	X(node) X(cluster_key) X(cluster_key_file) X(allow) X(allow_file) \
-	X(backend_timeout) X(result_map)
+	X(backend_timeout) X(result_map) X(challenge_limit) X(challenge_slip) \
+	X(event_callback) X(watch_replies) X(watch_403)
 /* clang-format on */
 
 #define SETTER(name)                                       \

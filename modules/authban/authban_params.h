@@ -38,6 +38,8 @@ struct authban_params
 	int size;
 	int ipv4_prefix, ipv6_prefix;
 	int early;				 /* drop banned datagrams before parsing */
+	int watch_replies;		 /* judge by the replies that go downstream */
+	int watch_403;			 /* a 403 is a refusal too */
 	int sync_interval;		 /* ms between two batches */
 	int redis_start_timeout; /* s to wait for Redis before SIP is served */
 	const char *redis;		 /* "": stands alone */
@@ -46,6 +48,9 @@ struct authban_params
 	const char *node;
 	const char *cluster_key, *cluster_key_file;
 	const char *allow, *allow_file;
+	const char *event_callback; /* a function of the KEMI script */
+	int challenge_limit;		/* a second and network; 0: no limit */
+	int challenge_slip;			/* one in so many is answered; 0: none */
 	enum authban_proof_mode proof;
 	enum authban_local allow_local;
 	struct ab_policies policies;

@@ -6,6 +6,7 @@
 #include "authban_pv.h"
 
 #include "authban_allow.h"
+#include "authban_events.h"
 #include "authban_explain.h"
 #include "authban_log.h"
 #include "authban_params.h"
@@ -28,11 +29,15 @@ enum field
 	FIELD_TTL,
 	FIELD_ORIGIN,
 	FIELD_NET,
+	FIELD_IP,
+	FIELD_EVENT,
+	FIELD_DETAIL,
 	FIELD_COUNT
 };
 
 static const char *const field_names[FIELD_COUNT] = {"state", "reason", "class",
-		"proof", "failures", "users", "ttl", "origin", "net"};
+		"proof", "failures", "users", "ttl", "origin", "net", "ip", "event",
+		"detail"};
 
 static int parse_field(pv_spec_p sp, str *in)
 {
@@ -48,7 +53,7 @@ static int parse_field(pv_spec_p sp, str *in)
 		}
 	}
 	LM_ERR("$authban(%.*s) does not exist; allowed are state, reason, class,"
-		   " proof, failures, users, ttl, origin and net\n",
+		   " proof, failures, users, ttl, origin, net, ip, event and detail\n",
 			in ? in->len : 0, in ? in->s : "");
 	return -1;
 }
@@ -73,55 +78,100 @@ static int lookup(const struct ab_addr *addr, struct ab_view *v)
 	return ab_table_get(j.table, &key, &set, &j.now, v) == 1;
 }
 
-static int get_known(sip_msg_t *msg, pv_param_t *param, pv_value_t *res,
-		enum field field, const struct ab_addr *addr)
+static int give_prefix(sip_msg_t *msg, pv_param_t *param, pv_value_t *res,
+		const struct ab_prefix *p)
 {
-	/* live until the next call */
-	static char text[AB_PREFIX_TEXT], why[AUTHBAN_EXPLAIN_MAX];
-	struct ab_names *names = ab_table_names(authban_table());
-	struct ab_prefix net = authban_source(addr);
-	struct ab_view v;
+	/* one text lives until the next but one is asked for: a script may compare */
+	static char text[2][AB_PREFIX_TEXT];
+	static unsigned turn;
 
-	memset(&v, 0, sizeof(v));
-	if(lookup(addr, &v))
-		net = (struct ab_prefix){v.key.addr, v.key.plen};
+	return give_text(msg, param, res, ab_prefix_print(p, text[turn++ % 2]));
+}
+
+/* The fields that an entry has, whoever is asked about. */
+static int get_of_view(sip_msg_t *msg, pv_param_t *param, pv_value_t *res,
+		enum field field, const struct ab_view *v)
+{
+	static char why[AUTHBAN_EXPLAIN_MAX]; /* lives until the next call */
+	struct ab_names *names = ab_table_names(authban_table());
+
 	switch(field) {
 		case FIELD_STATE:
-			if(authban_allowed(addr, NULL))
-				return give_text(msg, param, res, "allowed");
 			return give_text(
-					msg, param, res, authban_state_name(&v, authban_mode()));
+					msg, param, res, authban_state_name(v, authban_mode()));
 		case FIELD_REASON:
-			return give_text(msg, param, res, authban_explain(&v, why));
+			return give_text(msg, param, res, authban_explain(v, why));
 		case FIELD_ORIGIN:
-			return give_text(msg, param, res, ab_names_text(names, v.origin));
-		case FIELD_NET:
-			return give_text(msg, param, res, ab_prefix_print(&net, text));
+			return give_text(msg, param, res, ab_names_text(names, v->origin));
 		case FIELD_FAILURES:
-			return pv_get_sintval(msg, param, res, (int)v.failures);
+			return pv_get_sintval(msg, param, res, (int)v->failures);
 		case FIELD_USERS:
-			return pv_get_sintval(msg, param, res, (int)v.users);
+			return pv_get_sintval(msg, param, res, (int)v->users);
 		case FIELD_TTL:
-			return pv_get_sintval(msg, param, res, authban_ttl(&v));
+			return pv_get_sintval(msg, param, res, authban_ttl(v));
 		default:
 			return pv_get_null(msg, param, res);
 	}
 }
 
+/* Of the source of a message. */
+static int get_known(sip_msg_t *msg, pv_param_t *param, pv_value_t *res,
+		enum field field, const struct ab_addr *addr)
+{
+	struct ab_prefix net = authban_source(addr), host = {*addr, 128};
+	struct ab_view v;
+
+	if(field == FIELD_IP)
+		return give_prefix(msg, param, res, &host);
+	if(field == FIELD_STATE && authban_allowed(addr, NULL))
+		return give_text(msg, param, res, "allowed");
+	memset(&v, 0, sizeof(v));
+	if(lookup(addr, &v))
+		net = (struct ab_prefix){v.key.addr, v.key.plen};
+	return field == FIELD_NET ? give_prefix(msg, param, res, &net)
+							  : get_of_view(msg, param, res, field, &v);
+}
+
+/* Of the subject of an event, as it was when the event was raised. */
+static int get_raised(sip_msg_t *msg, pv_param_t *param, pv_value_t *res,
+		enum field field, const struct authban_raised *ev)
+{
+	struct ab_prefix p = {ev->view.key.addr, ev->view.key.plen};
+
+	if(field == FIELD_EVENT)
+		return give_text(msg, param, res, authban_event_name(ev->which));
+	if(field == FIELD_DETAIL)
+		return give_text(msg, param, res, ev->detail);
+	if(!ev->has_view)
+		return pv_get_null(msg, param, res);
+	if(field == FIELD_PROOF)
+		return give_text(
+				msg, param, res, ab_proof_name((enum ab_proof)ev->view.proof));
+	if(field != FIELD_IP && field != FIELD_NET)
+		return get_of_view(msg, param, res, field, &ev->view);
+	/* a user has no address */
+	return p.len > 0 ? give_prefix(msg, param, res, &p)
+					 : pv_get_null(msg, param, res);
+}
+
 static int get_authban(sip_msg_t *msg, pv_param_t *param, pv_value_t *res)
 {
 	enum field field = (enum field)param->pvn.u.isname.name.n;
+	const struct authban_raised *ev = authban_event_current();
 	struct authban_request *req;
 	struct ab_addr addr;
 
 	if(!msg)
 		return pv_get_null(msg, param, res);
+	if(ev)
+		return get_raised(msg, param, res, field, ev);
 	req = authban_request(msg);
 	if(field == FIELD_CLASS)
 		return give_text(msg, param, res, ab_class_name(req->class));
 	if(field == FIELD_PROOF)
 		return give_text(msg, param, res, ab_proof_name(req->proof));
-	if(authban_source_of(msg, &addr) < 0)
+	if(field == FIELD_EVENT || field == FIELD_DETAIL
+			|| authban_source_of(msg, &addr) < 0)
 		return pv_get_null(msg, param, res);
 	return get_known(msg, param, res, field, &addr);
 }

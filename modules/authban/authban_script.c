@@ -11,6 +11,7 @@
 #include "authban_check.h"
 #include "authban_backend.h"
 #include "authban_count.h"
+#include "authban_limit.h"
 #include "authban_log.h"
 #include "authban_mac.h"
 #include "authban_params.h"
@@ -38,6 +39,12 @@ struct authban_request *authban_request(sip_msg_t *msg)
 		request.pid = msg->pid;
 	}
 	return &request;
+}
+
+enum ab_class authban_class_of(const sip_msg_t *msg)
+{
+	return request.id == msg->id && request.pid == msg->pid ? request.class
+															: AB_CLASS_NONE;
 }
 
 int authban_source_of(sip_msg_t *msg, struct ab_addr *addr)
@@ -199,7 +206,8 @@ static int ki_challenge(sip_msg_t *msg, str *realm, int flags)
 		return PASS;
 	if(req->banned
 			|| (authban_source_of(msg, &addr) == 0
-					&& authban_verdict(&addr) == AUTHBAN_BLOCK))
+					&& (authban_verdict(&addr) == AUTHBAN_BLOCK
+							|| authban_limit_reached(msg, req, &addr))))
 		return DENY;
 	return authban_send_challenge(
 			msg, realm, flags, ab_class_is_stale(req->class));

@@ -29,6 +29,10 @@ struct authban_request
 /* The notes on a message; empty ones when it is another than before. */
 struct authban_request *authban_request(sip_msg_t *msg);
 
+/* The class that was found for a message, AB_CLASS_NONE when it is not the one
+ * that this process works on, or was not judged. Keeps the notes as they are. */
+enum ab_class authban_class_of(const sip_msg_t *msg);
+
 /*
  * The source of a message: the datagram's or connection's address, in
  * event_route[core:msg-received] too. 0, or -1 when there is none.
