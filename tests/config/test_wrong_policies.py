@@ -18,9 +18,9 @@ def number(name, value):
 # name: (configuration, [what the sentence must say])
 WRONG = {
     "empty": (policy(""), ["policy", '""']),
-    "no settings": (policy("carrier"), ['policy is "carrier"', '"carrier" is no text such as']),
+    "no settings": (policy("carrier"), ['policy is "carrier"', '"carrier" is not written as']),
     "nothing behind the name": (policy("carrier:"), ['policy is "carrier:"']),
-    "blank in the name": (policy("my carrier: threshold=5"), ['"my" is no text']),
+    "blank in the name": (policy("my carrier: threshold=5"), ['"my" is not written as']),
     "odd name": (policy("car/rier: threshold=5"), ["car/rier"]),
     "long name": (policy("c" * 32 + ": threshold=5"), ["c" * 32, "up to 31 letters, digits"]),
     "twice": (policy("carrier: threshold=5") * 2, ['"carrier"']),
@@ -30,7 +30,7 @@ WRONG = {
     "too large": (policy("carrier: threshold=10001"), ["threshold 10001 is out of range", "1 to 10000"]),
     "too many digits": (policy("carrier: ban_time=99999999999"), ["ban_time 99999999999 is out of range"]),
     "zero": (policy("carrier: max_users=0"), ["max_users 0 is out of range", "1 to 80"]),
-    "something behind": (policy("carrier: threshold=5 ban_time=9"), ['"ban_time" is no text']),
+    "something behind": (policy("carrier: threshold=5 ban_time=9"), ['"ban_time" is not written as']),
     "comma at the end": (policy("carrier: threshold=5,"), ["policy"]),
     "eight": ("".join(policy("p%d: threshold=5" % n) for n in range(8)), ['"p7" is one policy too many; allowed are 7']),
     "a number": (number("policy", 5), ["policy is 5", "a text such as"]),
