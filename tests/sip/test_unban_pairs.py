@@ -84,7 +84,7 @@ def test_who_only_waits_is_told_which_network_it_is(lan, proxy):
     silent = stranger.guess()
     with pytest.raises(RpcFault) as caught:
         proxy.rpc("authban.unban", address_of(stranger))
-    print("\nunban of who waits: guess=%d, %s" % (silent, caught.value))
+    print("\nunban of who waits: guess=%d, %s; %s" % (silent, caught.value, row["network"]["why"]))
     assert silent == 0
     assert caught.value.code == 409 and net in caught.value.text and "allow_add" in caught.value.text
     assert proxy.rpc("authban.unban", net)["unbanned"] >= 1
