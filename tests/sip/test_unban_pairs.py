@@ -82,6 +82,8 @@ def test_who_only_waits_is_told_which_network_it_is(lan, proxy):
         assert number < 20
     stranger = lan.guesser(proxy, timeout=0.3)
     silent = stranger.guess()
+    row = proxy.rpc("authban.get", address_of(stranger))
+    assert row["state"] == "none" and (row["network"]["net"], row["network"]["state"]) == (net, "banned")
     with pytest.raises(RpcFault) as caught:
         proxy.rpc("authban.unban", address_of(stranger))
     print("\nunban of who waits: guess=%d, %s; %s" % (silent, caught.value, row["network"]["why"]))
