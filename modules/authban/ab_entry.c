@@ -48,6 +48,8 @@ bool ab_key_width_ok(const struct ab_key *key)
 
 	if(key->kind == AB_KIND_USER)
 		return key->plen == USER_BITS;
+	if(key->kind == AB_KIND_NETWORK)
+		return key->plen == (v4 ? AB_V4_BITS + AB_NETWORK_V4 : AB_NETWORK_V6);
 	if(key->kind == AB_KIND_ALLOW)
 		return key->plen
 			   >= (v4 ? AB_V4_BITS + AB_WIDEST_ALLOW_V4 : AB_WIDEST_ALLOW_V6);

@@ -40,7 +40,8 @@ struct ab_key ab_key_user(uint64_t user);
 struct ab_key ab_key_pair(const struct ab_prefix *source, uint64_t user);
 
 /* Whether a network is narrow enough to be banned, or allowed, at all
- * (AB_WIDEST_*): by an operator, a file or a record of another proxy. */
+ * (AB_WIDEST_*): by an operator, a file or a record of another proxy. Networks that
+ * are counted, and users, have one width. */
 bool ab_key_width_ok(const struct ab_key *key);
 
 /* The moment of an operation: two clocks, never mixed. */

@@ -9,13 +9,10 @@
 
 #include <string.h>
 
-/* Networks of docs/policy.md, over 128 bits. */
-#define NETWORK_V4 (AB_V4_BITS + 24u)
-#define NETWORK_V6 48u
-
 bool ab_guard_network(const struct ab_prefix *source, struct ab_prefix *net)
 {
-	unsigned bits = ab_addr_is_v4(&source->addr) ? NETWORK_V4 : NETWORK_V6;
+	unsigned bits = ab_addr_is_v4(&source->addr) ? AB_V4_BITS + AB_NETWORK_V4
+												 : AB_NETWORK_V6;
 
 	if(source->len <= bits)
 		return false;
@@ -133,9 +130,9 @@ static bool ask_breaker(const struct ab_guard *g, const struct ab_failure *f,
 	if(!g->breaker)
 		return true;
 	if(out->good)
-		out->breaker_changed =
-				ab_breaker_failure(g->breaker, thing_of(g, &f->who.source),
-						(uint32_t)g->judge.set->breaker, g->judge.now.mono);
+		out->breaker_changed = ab_breaker_failure(g->breaker,
+				thing_of(g, &f->who.source), f->who.user,
+				(uint32_t)g->judge.set->breaker, g->judge.now.mono);
 	out->suspended = ab_breaker_is_open(g->breaker);
 	if(!out->suspended)
 		return true;
@@ -249,6 +246,20 @@ static enum ab_level network_level(
 	return ab_policy_level(j->set, &counts);
 }
 
+/* Without the mark at its source nobody would look for a banned pair. */
+static void note_pair(const struct ab_guard *g, const struct ab_key *key,
+		const struct ab_judgement *pair)
+{
+	struct ab_prefix p = {key->addr, key->plen};
+	struct ab_key source = ab_key_source(&p);
+
+	if(key->kind == AB_KIND_PAIR && pair->ok
+			&& (pair->state == AB_STATE_BANNED
+					|| pair->state == AB_STATE_DRY_RUN))
+		ab_judge_note_pairs(
+				&g->judge, &source, g->judge.now.mono + pair->view.ttl);
+}
+
 void ab_guard_others(const struct ab_guard *g, const struct ab_key *key,
 		const struct ab_others *others, struct ab_judgement *out)
 {
@@ -273,25 +284,16 @@ void ab_guard_others(const struct ab_guard *g, const struct ab_key *key,
 	if(key->kind == AB_KIND_SOURCE && !at.shared)
 		at.net_level = network_level(g, &source);
 	ab_judge_others(j, key, others, &at, out);
-	if(key->kind == AB_KIND_PAIR && out->ok
-			&& (out->state == AB_STATE_BANNED
-					|| out->state == AB_STATE_DRY_RUN)) {
-		struct ab_key of = ab_key_source(&source);
-
-		ab_judge_note_pairs(j, &of, j->now.mono + out->view.ttl);
-	}
+	note_pair(g, key, out);
 }
 
 void ab_guard_apply(const struct ab_guard *g, const struct ab_key *key,
 		const struct ab_change *change, struct ab_judgement *out)
 {
 	const struct ab_judge *j = &g->judge;
-	struct ab_prefix p = {key->addr, key->plen};
-	struct ab_key source = ab_key_source(&p);
 
 	ab_judge_apply(j, key, change, out);
-	if(key->kind == AB_KIND_PAIR && out->ok && out->state == AB_STATE_BANNED)
-		ab_judge_note_pairs(j, &source, j->now.mono + out->view.ttl);
+	note_pair(g, key, out);
 }
 
 void ab_guard_unban(const struct ab_guard *g, const struct ab_key *key,

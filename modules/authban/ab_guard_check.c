@@ -78,10 +78,12 @@ static enum ab_state pair_state(
 	if(state == AB_STATE_NONE
 			|| ab_table_get(j->table, &key, j->set, &j->now, &pair) != 1)
 		return state;
+	/* epochs are seconds; within one the versions tell which was first */
 	if(ab_table_get(j->table, &source, j->set, &j->now, &of) == 1
 			&& (state == AB_STATE_DRY_RUN
 							? of.unbanned != 0 && pair.age >= of.age
-							: of.unbanned >= ab_version_second(pair.version)))
+							: of.unbanned >= ab_version_second(pair.version)
+									  && of.version > pair.version))
 		return AB_STATE_NONE;
 	return (enum ab_state)pair.state;
 }

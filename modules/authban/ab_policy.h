@@ -27,6 +27,10 @@ enum ab_mode
 #define AB_WIDEST_ALLOW_V4 8
 #define AB_WIDEST_ALLOW_V6 16
 
+/* The networks that sources are counted in together: prefix lengths. */
+#define AB_NETWORK_V4 24
+#define AB_NETWORK_V6 48
+
 /* All times in seconds. */
 struct ab_settings
 {

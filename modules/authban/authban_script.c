@@ -133,17 +133,22 @@ static void count_class(enum ab_class class)
 		counter_inc(*counters[class]);
 }
 
-/* The number of a policy's name; one that is not known is the settings'. */
+/* The number of a policy's name; one that is not known is the settings'. The name may
+ * come out of a message, so it is told once a process, and not what it is. */
 static unsigned policy_of(const str *name)
 {
+	static bool told;
 	unsigned n;
 
 	if(!name || name->len <= 0)
 		return 0;
 	n = ab_policies_find(&authban_params.policies, name->s, (size_t)name->len);
-	if(n == 0)
-		LM_WARN("authban_result: there is no policy %.*s\n",
-				name->len < 32 ? name->len : 32, name->s);
+	if(n == 0 && !told) {
+		told = true;
+		LM_WARN("authban_result: there is no policy of such a name (%d"
+				" characters); the settings are taken\n",
+				name->len);
+	}
 	return n;
 }
 
