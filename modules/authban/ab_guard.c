@@ -104,7 +104,8 @@ static uint32_t unbanned_at(
 	struct ab_key key = ab_key_source(source);
 	struct ab_view v;
 
-	return ab_table_get(j->table, &key, j->set, &j->now, &v) == 1 ? v.epoch : 0;
+	return ab_table_get(j->table, &key, j->set, &j->now, &v) == 1 ? v.unbanned
+																  : 0;
 }
 
 static void hit_pair(struct attempt *a)
@@ -115,6 +116,7 @@ static void hit_pair(struct attempt *a)
 	struct ab_judgement *j;
 
 	a->blow.at.void_before = unbanned_at(&a->g->judge, &who->source);
+	a->blow.slow = a->f->weight;
 	j = hit(a, AB_FOUND_PAIR, &key, 0);
 	a->blow.at.void_before = 0;
 	if(j->ok && (j->state == AB_STATE_BANNED || j->state == AB_STATE_DRY_RUN))
@@ -143,6 +145,20 @@ static bool was_banned(const struct ab_judgement *j)
 	return j->ok && j->news && j->state == AB_STATE_BANNED;
 }
 
+/* A stranger was let through to a banned source, and was none of those who wait for
+ * their turn with the right password. */
+static void note_failed(const struct ab_guard *g, const struct ab_failure *f,
+		const struct ab_findings *out)
+{
+	const struct ab_judgement *source = &out->entry[AB_FOUND_SOURCE];
+
+	if(!out->good && out->shared && source->ok
+			&& (source->state == AB_STATE_BANNED
+					|| source->state == AB_STATE_DRY_RUN))
+		ab_good_failed(&g->good, &f->who, g->judge.now.mono,
+				AB_GUARD_TURNS * (uint32_t)g->judge.set->pace);
+}
+
 void ab_guard_failure(const struct ab_guard *g, const struct ab_failure *f,
 		struct ab_findings *out)
 {
@@ -167,7 +183,10 @@ void ab_guard_failure(const struct ab_guard *g, const struct ab_failure *f,
 			ab_policies_settings(g->policies, f->policy, g->judge.set, &a.room);
 	if(out->shared)
 		hit_pair(&a);
+	/* of a shared source the slow level is that of its strangers */
+	a.blow.slow = out->good ? 0 : f->weight;
 	hit(&a, AB_FOUND_SOURCE, &key, out->good ? 0 : f->who.user);
+	note_failed(g, f, out);
 	out->banned = was_banned(&out->entry[AB_FOUND_SOURCE])
 				  || was_banned(&out->entry[AB_FOUND_PAIR]);
 }

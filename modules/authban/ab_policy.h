@@ -136,6 +136,7 @@ enum ab_reason
 	AB_REASON_USERS,	   /* a shared source: more than `max_users` users */
 	AB_REASON_PAIR,		   /* a user at a shared source */
 	AB_REASON_CAMPAIGN,	   /* a network restricted */
+	AB_REASON_STRANGERS, /* a shared source: SLOW, by users who never logged in */
 	AB_REASON_COUNT
 };
 

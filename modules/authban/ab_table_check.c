@@ -44,9 +44,13 @@ static uint8_t scan_line(const struct ab_table_head *h, uint32_t bucket,
 			unsigned i = half * 4 + (unsigned)__builtin_ctzll(hits) / 16;
 			uint8_t meta = atomic_load_explicit(&l->meta[i], acquire);
 
-			if(tells(meta) && atomic_load_explicit(&l->until[i], acquire) > now
-					&& ab_entry_matches(ab_entry_at(h, bucket, i), key))
-				return meta;
+			if(tells(meta)
+					&& ab_entry_matches(ab_entry_at(h, bucket, i), key)) {
+				if(atomic_load_explicit(&l->until[i], acquire) > now)
+					return meta;
+				if((meta & META_STATE) != AB_STATE_NONE)
+					return meta & META_PAIRS;
+			}
 		}
 	}
 	return 0;
@@ -129,6 +133,7 @@ static void hit_by(
 {
 	hit->state = state_of(meta);
 	hit->automatic = (meta & META_AUTO) != 0;
+	hit->shared = (meta & META_SHARED) != 0;
 	hit->net = *net;
 }
 

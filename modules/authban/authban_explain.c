@@ -21,7 +21,9 @@ static uint32_t counted(const struct ab_view *v, const struct ab_limit *limit)
 {
 	if(limit->unit[0] != 'f')
 		return v->users;
-	return v->reason == AB_REASON_SLOW ? v->slow : v->failures;
+	return v->reason == AB_REASON_SLOW || v->reason == AB_REASON_STRANGERS
+				   ? v->slow
+				   : v->failures;
 }
 
 /* A pair may have had a lower limit than the one of its reason (docs/policy.md). */
