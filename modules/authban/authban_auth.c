@@ -293,6 +293,27 @@ static uint64_t answer_of(const sip_msg_t *msg, const dig_cred_t *cred)
 			&cred->response);
 }
 
+/* What all credentials of a request tell of the sender's address. Asked for twice of
+ * most requests, before and after the auth function, so it is remembered. */
+static void look_at_address(sip_msg_t *msg, struct authban_evidence *out)
+{
+	static struct authban_evidence last;
+	static unsigned int last_id;
+	static int last_pid;
+
+	if(last_id != msg->id || last_pid != msg->pid) {
+		memset(&last, 0, sizeof(last));
+		look_at_headers(msg, msg->authorization, &last);
+		look_at_headers(msg, msg->proxy_auth, &last);
+		if(authban_is_stream(msg))
+			last.proof = AB_PROOF_STREAM;
+		last_id = msg->id;
+		last_pid = msg->pid;
+	}
+	out->any_credentials = last.any_credentials;
+	out->proof = last.proof;
+}
+
 void authban_evidence(sip_msg_t *msg, int judged, struct authban_evidence *out)
 {
 	dig_cred_t *cred;
@@ -305,10 +326,7 @@ void authban_evidence(sip_msg_t *msg, int judged, struct authban_evidence *out)
 		out->proof = authban_is_stream(msg) ? AB_PROOF_STREAM : AB_PROOF_NONE;
 		return;
 	}
-	look_at_headers(msg, msg->authorization, out);
-	look_at_headers(msg, msg->proxy_auth, out);
-	if(authban_is_stream(msg))
-		out->proof = AB_PROOF_STREAM;
+	look_at_address(msg, out);
 	cred = judged ? judged_credentials(msg) : NULL;
 	if(!cred)
 		return;

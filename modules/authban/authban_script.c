@@ -79,11 +79,15 @@ static int result_of(enum authban_verdict verdict)
 static int ki_check(sip_msg_t *msg)
 {
 	struct ab_addr addr;
+	int rc;
 
 	/* no address: nothing to judge, so it passes */
-	return authban_source_of(msg, &addr) < 0
-				   ? PASS
-				   : result_of(authban_check_message(msg, &addr));
+	if(authban_source_of(msg, &addr) < 0)
+		return PASS;
+	rc = result_of(authban_check_message(msg, &addr));
+	if(rc == PASS && !ksr_evrt_rcvnetinfo_get())
+		authban_request(msg)->checked = true;
+	return rc;
 }
 
 static int ki_check_ip(sip_msg_t *msg, str *ip)
@@ -170,7 +174,8 @@ static int judge_result(sip_msg_t *msg, int rc, str *name, str *policy)
 	if(!ab_class_is_failure(req->class)
 			|| authban_source_of(msg, &failure.addr) < 0)
 		return DENY;
-	if(name && name->len > 0)
+	/* a success is known by the name in the credentials, so a failure is too */
+	if(ev.user.len <= 0 && name && name->len > 0)
 		ev.user = *name;
 	failure.user = authban_user_hash(&ev.user, &ev.realm);
 	failure.answer = ev.answer;
@@ -206,7 +211,8 @@ static int ki_challenge(sip_msg_t *msg, str *realm, int flags)
 		return PASS;
 	if(req->banned
 			|| (authban_source_of(msg, &addr) == 0
-					&& (authban_verdict(&addr) == AUTHBAN_BLOCK
+					&& ((!req->checked
+								&& authban_verdict(&addr) == AUTHBAN_BLOCK)
 							|| authban_limit_reached(msg, req, &addr))))
 		return DENY;
 	return authban_send_challenge(

@@ -23,7 +23,8 @@ struct authban_request
 	int pid;
 	enum ab_class class;
 	enum ab_proof proof;
-	bool banned; /* source or pair, by this very request */
+	bool checked; /* authban_check() has let it pass */
+	bool banned;  /* source or pair, by this very request */
 };
 
 /* The notes on a message; empty ones when it is another than before. */
