@@ -84,7 +84,7 @@ static enum ab_state pair_state(
 			&& (state == AB_STATE_DRY_RUN
 							? of.unbanned != 0 && pair.age >= of.age
 							: of.unbanned >= ab_version_second(pair.version)
-									  && of.version > pair.version))
+									  && of.version >= pair.version))
 		return AB_STATE_NONE;
 	return (enum ab_state)pair.state;
 }

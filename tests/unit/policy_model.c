@@ -308,7 +308,8 @@ void model_forget_flow(struct model *m, const struct ab_party *who)
 
 struct told
 {
-	uint32_t sources, failures, successes;
+	uint32_t customers, failures,
+			successes; /* the fewer of sources and users */
 };
 
 /* round(-64 ln(empty / 64)): 1/64 + 1/63 ... is that integral to within 0.5 but for
@@ -329,8 +330,8 @@ static uint32_t linear_count(uint64_t map)
 /* Everything of this bucket of 30 s and of the one before. */
 static struct told told_lately(const struct model *m)
 {
+	uint64_t sources = 0, users = 0;
 	struct told t = {0};
-	uint64_t map = 0;
 	unsigned i;
 
 	for(i = 0; i < m->breaker.n; i++) {
@@ -341,9 +342,13 @@ static struct told told_lately(const struct model *m)
 			continue;
 		}
 		t.failures++;
-		map |= UINT64_C(1) << (m->breaker.told[i].source & 63);
+		sources |= UINT64_C(1) << (m->breaker.told[i].source & 63);
+		users |= UINT64_C(1) << (m->breaker.told[i].user & 63);
 	}
-	t.sources = linear_count(map);
+	t.customers = linear_count(
+			__builtin_popcountll(sources) < __builtin_popcountll(users)
+					? sources
+					: users);
 	return t;
 }
 
@@ -355,18 +360,19 @@ static bool breaker_turns(struct model *m, bool failure)
 	bool before = m->breaker.open;
 
 	if(!m->breaker.open)
-		m->breaker.open = failure && limit > 0 && t.sources >= limit
+		m->breaker.open = failure && limit > 0 && t.customers >= limit
 						  && t.failures >= t.successes;
 	else
-		m->breaker.open = limit > 0 && 2 * t.sources >= limit
+		m->breaker.open = limit > 0 && 2 * t.customers >= limit
 						  && t.successes <= 2 * t.failures;
 	return m->breaker.open != before;
 }
 
-bool model_tell_breaker(struct model *m, uint64_t source)
+bool model_tell_breaker(struct model *m, uint64_t source, uint64_t user)
 {
 	assert_true(m->breaker.n < COUNT_OF(m->breaker.told));
 	m->breaker.told[m->breaker.n].at = m->mono;
+	m->breaker.told[m->breaker.n].user = user;
 	m->breaker.told[m->breaker.n++].source = source;
 	return breaker_turns(m, source != 0);
 }

@@ -80,6 +80,7 @@ struct model_breaker
 	{
 		uint32_t at;
 		uint64_t source; /* 0: a success */
+		uint64_t user;
 	} told[MODEL_EVENTS * 2];
 	unsigned n;
 };
@@ -194,6 +195,6 @@ bool model_knows(struct model *m, const struct ab_party *who, int what);
 void model_learn(struct model *m, const struct ab_party *who, int what);
 void model_forget_flow(struct model *m, const struct ab_party *who);
 /* `source` 0: a success. Returns whether it opened or closed. */
-bool model_tell_breaker(struct model *m, uint64_t source);
+bool model_tell_breaker(struct model *m, uint64_t source, uint64_t user);
 
 #endif

@@ -248,8 +248,8 @@ void model_failure(
 	a.shared = out->shared = model_knows(m, &f->who, MODEL_FACT_SOURCE);
 	model_forget_flow(m, &f->who);
 	if(a.good)
-		out->breaker_changed =
-				model_tell_breaker(m, model_source_hash(m, source));
+		out->breaker_changed = model_tell_breaker(
+				m, model_source_hash(m, source), f->who.user);
 	out->suspended = m->breaker.open;
 	if(m->breaker.open && a.shared)
 		return;
@@ -295,7 +295,7 @@ bool model_success(struct model *m, const struct ab_party *who)
 		model_learn(m, who, MODEL_FACT_FLOW);
 	if(stranger)
 		free_the_way(m, who);
-	return model_tell_breaker(m, 0);
+	return model_tell_breaker(m, 0, 0);
 }
 
 /* The things of one window that are known, told by whom ever. */
