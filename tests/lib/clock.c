@@ -36,8 +36,8 @@ __attribute__((constructor)) static void open_clock(void)
 
 static int moves(clockid_t id)
 {
-	return id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE || id == CLOCK_MONOTONIC
-		   || id == CLOCK_MONOTONIC_COARSE;
+	return id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE
+		   || id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_COARSE;
 }
 
 int clock_gettime(clockid_t id, struct timespec *ts)
