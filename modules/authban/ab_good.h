@@ -48,7 +48,15 @@ void ab_good_failure(const struct ab_good *g, const struct ab_party *p,
 
 bool ab_good_pair(const struct ab_good *g, const struct ab_prefix *source,
 		uint64_t user, uint32_t now, uint32_t seconds);
+/* Anybody, here or at another proxy. */
 bool ab_good_source(const struct ab_good *g, const struct ab_prefix *source,
+		uint32_t now, uint32_t seconds);
+/* Whether somebody logged in from this source at this very proxy: what it tells the
+ * others, or a fact would go round among them for ever. */
+bool ab_good_source_here(const struct ab_good *g,
+		const struct ab_prefix *source, uint32_t now, uint32_t seconds);
+/* Another proxy said so. */
+void ab_good_heard(const struct ab_good *g, const struct ab_prefix *source,
 		uint32_t now, uint32_t seconds);
 bool ab_good_flow(const struct ab_good *g, const struct ab_party *p,
 		uint32_t now, uint32_t seconds);

@@ -294,6 +294,8 @@ void ab_guard_others(const struct ab_guard *g, const struct ab_key *key,
 	struct ab_settings room;
 	struct ab_view v;
 
+	if(key->kind == AB_KIND_SOURCE && others->shared)
+		ab_good_heard(&g->good, &source, j->now.mono, good_time(g));
 	if(key->kind == AB_KIND_SOURCE || key->kind == AB_KIND_PAIR) {
 		at.shared = is_shared(g, &source);
 		if(ab_table_get(j->table, key, j->set, &j->now, &v) == 1)

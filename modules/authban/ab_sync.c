@@ -30,11 +30,23 @@ void ab_sync_connected(struct ab_sync *s, const struct ab_now *now, bool lost)
 
 /* --- sending --- */
 
+/* A source where somebody has logged in is judged by its pairs, so the others, who
+ * may see only its failures, have to know. */
+static bool is_shared_here(const struct ab_sync *s, const struct ab_key *key)
+{
+	struct ab_prefix source = {key->addr, key->plen};
+
+	return key->kind == AB_KIND_SOURCE
+		   && ab_good_source_here(&s->guard.good, &source, s->now.mono,
+				   (uint32_t)s->set->good_time);
+}
+
 static void fill_share(struct ab_sync *s, const struct ab_view *v,
 		struct ab_share_io *io, unsigned which, uint32_t start)
 {
 	uint32_t window = (uint32_t)s->set->window;
-	struct ab_share share = {v->own[which], v->distinct[which], v->epoch};
+	struct ab_share share = {v->own[which], v->distinct[which], v->epoch,
+			is_shared_here(s, &v->key)};
 
 	io->value_len[which] = ab_wire_share_write(&s->wire, window, start,
 			io->field, io->field_len, &share, io->value[which]);
@@ -116,6 +128,7 @@ static void found_share(void *arg, size_t i, unsigned which,
 		return;
 	sum->count[which] += share.count;
 	sum->distinct[which] |= share.distinct;
+	sum->shared |= share.shared;
 }
 
 static void tell(struct ab_sync *s, const struct ab_judgement *what)
