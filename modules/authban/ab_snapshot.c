@@ -48,8 +48,7 @@ const char *ab_snapshot_result_name(enum ab_snapshot_result r)
 {
 	static const char *const names[AB_SNAPSHOT_RESULTS] = {"is whole",
 			"is no snapshot of authban", "was made by a newer authban",
-			"was made with a cluster key where there is none now, or without"
-			" one",
+			"was made with a cluster key, or without one, unlike now",
 			"ends too early", "was changed, or belongs to another cluster",
 			"has content that cannot be", "takes too long to read"};
 

@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -69,9 +70,8 @@ static uint64_t clock_ms(clockid_t id)
 static void read_boot(uint8_t out[static 16])
 {
 	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
-	char text[40] = "";
+	char text[40] = "", byte[3] = "";
 	const char *p = text;
-	unsigned byte;
 	int i;
 
 	memset(out, 0, 16);
@@ -81,9 +81,10 @@ static void read_boot(uint8_t out[static 16])
 		fclose(f);
 	for(i = 0; i < 16; i++, p += 2) {
 		p += *p == '-';
-		if(sscanf(p, "%2x", &byte) != 1)
+		if(!p[0] || !p[1])
 			return;
-		out[i] = (uint8_t)byte;
+		memcpy(byte, p, 2);
+		out[i] = (uint8_t)strtoul(byte, NULL, 16);
 	}
 }
 
