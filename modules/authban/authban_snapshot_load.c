@@ -278,6 +278,7 @@ static void apply(struct load *l)
 
 void authban_snapshot_load(struct ab_sync *sync)
 {
+	struct ab_sync_stats stats = sync->stats; /* of Redis alone */
 	struct load *l = &load;
 
 	if(!*authban_params.snapshot)
@@ -290,4 +291,5 @@ void authban_snapshot_load(struct ab_sync *sync)
 	if(verify(l) == 0)
 		apply(l);
 	close(l->fd);
+	sync->stats = stats;
 }

@@ -14,8 +14,9 @@ FACTS = [(line, 5, 0x1234567890 + line) for line in range(100)]
 FOREIGN_KEY = b"another cluster's key, 32 bytes and more"
 
 
-def whole(age=0, **more):
-    return snapshot.make([snapshot.ban(source, age=age) for source in BANS], FACTS, age, **more)
+def whole(age=0, shift=0, **more):
+    return snapshot.make([snapshot.ban(source, age=age, shift=shift) for source in BANS], FACTS, age,
+                         shift=shift, **more)
 
 
 def flipped(position):
@@ -80,6 +81,19 @@ def test_f17_control_a_good_file_of_a_second_hand(path):
         assert silent(node, BANS[-1])
         assert all(540 <= row["ttl"] <= 551 for row in node.bans().values())
         assert node.log_lines(" 100 facts loaded")
+
+
+@pytest.mark.parametrize("shift", [3600, -3600, 10 * 365 * 86400])
+def test_f17_the_wall_clock_has_jumped(path, shift):
+    """F20 over a restart: the time that is left is right all the same."""
+    with starts_with(path, whole(age=50, shift=shift)) as node:
+        ttls = [row["ttl"] for row in node.bans().values()]
+        print("\nF17 the clock was ahead by %d s: bans=%d ttl=%d..%d of 550" % (shift, len(ttls), min(ttls), max(ttls)))
+        assert len(ttls) == len(BANS) and 540 <= min(ttls) and max(ttls) <= 551
+        assert not complaints(node) and silent(node, BANS[0]) and answers(node, "127.51.9.9")
+        # and a new ban over the old version
+        node.rpc("authban.unban", BANS[0])
+        assert answers(node, BANS[0])
 
 
 def test_f17_what_is_over_stays_over(path):

@@ -43,9 +43,12 @@ def _frames(kind, pieces):
         yield kind, payload
 
 
-def make(records=(), facts=(), age=0, secret=b"", lines=32768):
-    """The bytes of a file: unsigned state records, facts (line, age, 40 bits), written `age` seconds ago."""
-    now = int((time.time() - age) * 1000)
+def make(records=(), facts=(), age=0, secret=b"", lines=32768, shift=0):
+    """The bytes of a file: unsigned state records, facts (line, age, 40 bits), written `age` seconds ago.
+
+    shift: seconds by which the wall clock was ahead then.
+    """
+    now = int((time.time() - age + shift) * 1000)
     mono = int((time.monotonic() - age) * 1000)
     head = struct.pack(">QQQ16sB16s16sI", now, now, max(mono, 0), _boot(), 0, b"g" * 16, b"u" * 16, lines)
     facts = [struct.pack(">I", line) + seconds.to_bytes(3, "big") + name.to_bytes(5, "big")
@@ -62,9 +65,9 @@ def make(records=(), facts=(), age=0, secret=b"", lines=32768):
     return out
 
 
-def ban(source, seconds=600, age=0):
+def ban(source, seconds=600, age=0, shift=0):
     """The record of a ban of an IPv4 address that was made `age` seconds ago."""
-    return wire.state_record(source, int((time.time() - age) * 1000), seconds=seconds)
+    return wire.state_record(source, int((time.time() - age + shift) * 1000), seconds=seconds)
 
 
 def write(path, data):
