@@ -40,6 +40,7 @@ levels='
 5 url
 1 recent
 1 breaker
+6 snapshot
 7 sync'
 
 # All of libc that the core may see and call: no I/O, no allocation, no log.

@@ -68,4 +68,31 @@ void ab_recent_forget(
 void ab_recent_sweep(struct ab_recent *r, uint32_t part, uint32_t parts,
 		uint32_t now, uint32_t seconds);
 
+/* --- out of one set and into another, over a restart --- */
+
+/* What a slot holds, with its age: monotonic time may begin anew. Of the hash only
+ * the line's number and the upper 40 bits are known. */
+struct ab_fact
+{
+	uint64_t name; /* the upper 40 bits, in the lower ones here */
+	uint32_t line;
+	uint32_t age; /* seconds */
+};
+
+/*
+ * Copies what is younger than `seconds` into out[0..max) (max >= AB_RECENT_LINE), from
+ * line *at on, a bounded number of lines a call. Returns how many; the walk is over
+ * when *at has reached r->lines.
+ */
+size_t ab_recent_list(const struct ab_recent *r, uint32_t *at, uint32_t now,
+		uint32_t seconds, struct ab_fact *out, size_t max);
+
+/*
+ * Remembers a fact of a set of `lines` lines. In a larger set its line is not known
+ * for sure: it is put into each that it may be in. False: it cannot be one, is too
+ * old, or the sets' sizes are too different.
+ */
+bool ab_recent_restore(struct ab_recent *r, uint32_t lines,
+		const struct ab_fact *fact, uint32_t now, uint32_t seconds);
+
 #endif
