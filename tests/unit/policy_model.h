@@ -67,7 +67,8 @@ struct model_fact
 	{
 		MODEL_FACT_PAIR,
 		MODEL_FACT_SOURCE,
-		MODEL_FACT_FLOW
+		MODEL_FACT_FLOW,
+		MODEL_FACT_FAILED /* a stranger's, at a banned source */
 	} what;
 	struct ab_party who; /* fields that do not matter are 0 */
 	uint32_t at;
@@ -187,8 +188,9 @@ bool model_is_banned(const struct model_row *w);
 uint32_t model_window(const struct model *m);
 void model_add_level(
 		const struct model *m, struct model_row *w, uint32_t weight);
+/* `slow`: of the weight, what the slow level grows by. */
 void model_count(const struct model *m, struct model_row *w, uint32_t weight,
-		uint32_t map);
+		uint32_t slow, uint32_t map);
 uint64_t model_source_hash(const struct model *m, const struct ab_prefix *s);
 bool model_knows(struct model *m, const struct ab_party *who, int what);
 void model_learn(struct model *m, const struct ab_party *who, int what);

@@ -76,8 +76,7 @@ static void same_view(
 	same(p, v->failures, c.failures, "%s", name);
 	if(w->name.kind != AB_FOUND_PAIR)
 		same(p, v->users, c.things, "%s", name);
-	if(w->name.kind == AB_FOUND_PAIR || w->name.kind == AB_FOUND_SOURCE)
-		same(p, v->slow, c.level, "%s", name);
+	same(p, v->slow, c.level, "%s", name);
 	if(model_is_banned(w))
 		same(p, v->reason, w->reason, "%s", name);
 }
