@@ -59,7 +59,7 @@ static struct model_answer drop(
 }
 
 /* A ban that says that others are known there, if not here then on another proxy. */
-static bool for_some_of_many(const struct model_row *w)
+bool model_for_some_of_many(const struct model_row *w)
 {
 	return w
 		   && (w->reason == AB_REASON_USERS
@@ -81,7 +81,7 @@ struct model_answer model_message(struct model *m, const struct ab_addr *addr,
 	bool good = who && model_knows(m, who, MODEL_FACT_PAIR);
 	struct way way = find_way(m, addr, source, who);
 	bool shared = model_knows(m, &any, MODEL_FACT_SOURCE)
-				  || for_some_of_many(way.source);
+				  || model_for_some_of_many(way.source);
 	struct model_answer pass = {AB_GUARD_PASS, false};
 
 	if(model_allows(m, addr))

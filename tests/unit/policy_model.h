@@ -144,6 +144,15 @@ struct model_found model_others(struct model *m, const struct model_name *name,
 
 void model_ban(struct model *m, const struct model_name *name, uint32_t seconds,
 		enum ab_reason reason);
+/* A ban that another proxy's policy made just now; `failures` and `map`: what for,
+ * `bans`: within memory. */
+struct model_heard
+{
+	enum ab_reason reason;
+	uint32_t seconds, failures, map, bans;
+};
+void model_hear(struct model *m, const struct model_name *name,
+		const struct model_heard *h);
 /* False: nothing is known of it. */
 bool model_unban(struct model *m, const struct model_name *name);
 void model_allow(struct model *m, const struct ab_prefix *net);
@@ -179,6 +188,7 @@ uint32_t model_doubt(const struct model *m);
 /* --- between the files of the model --- */
 
 bool model_allows(const struct model *m, const struct ab_addr *addr);
+bool model_for_some_of_many(const struct model_row *w);
 bool model_in_grace(struct model *m, const struct ab_prefix *source);
 
 bool model_same_prefix(const struct ab_prefix *a, const struct ab_prefix *b);

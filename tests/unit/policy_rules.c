@@ -263,6 +263,17 @@ static void user_of(struct model *m, const struct ab_failure *f,
 			m, out->entry[AB_FOUND_USER].row, (uint32_t)m->set.user_sources);
 }
 
+/* Where strangers come one by one, who failed stands back. */
+static void note_failed(struct model *m, const struct ab_failure *f,
+		const struct model_findings *out)
+{
+	const struct model_row *w = out->entry[AB_FOUND_SOURCE].row;
+
+	if(model_is_banned(w) && !out->good && f->who.flow != 0
+			&& (out->shared || model_for_some_of_many(w)))
+		model_learn(m, &f->who, MODEL_FACT_FAILED);
+}
+
 void model_failure(
 		struct model *m, const struct ab_failure *f, struct model_findings *out)
 {
@@ -292,9 +303,7 @@ void model_failure(
 	user_bit =
 			f->who.user == 0 || a.good ? 0 : UINT32_C(1) << (f->who.user & 31);
 	touch(m, &name, f, user_bit, &a, &out->entry[AB_FOUND_SOURCE]);
-	if(model_is_banned(out->entry[AB_FOUND_SOURCE].row) && a.shared && !a.good
-			&& f->who.flow != 0)
-		model_learn(m, &f->who, MODEL_FACT_FAILED);
+	note_failed(m, f, out);
 	out->banned = m->set.mode == AB_MODE_BAN
 				  && (out->entry[AB_FOUND_PAIR].news
 						  || out->entry[AB_FOUND_SOURCE].news);
@@ -404,6 +413,47 @@ void model_ban(struct model *m, const struct model_name *name, uint32_t seconds,
 	w->until = m->mono + seconds;
 	w->bans = 1;
 	changed(m, w);
+}
+
+/* Counts are all proxies': more than is known here were others'. */
+static void take_counts(
+		const struct model *m, struct model_row *w, const struct model_heard *h)
+{
+	uint32_t mine = 0, theirs = 0, i;
+
+	for(i = 0; i < w->events; i++)
+		mine += w->event[i].window + 1 >= w->window ? w->event[i].weight : 0;
+	for(i = 0; i < w->shares; i++)
+		theirs += w->share[i].window + 1 >= w->window ? w->share[i].count : 0;
+	if(h->failures <= mine + theirs)
+		return;
+	for(i = 0; i < w->shares; i++)
+		w->share[i].count = 0;
+	assert_true(w->shares < MODEL_EVENTS);
+	w->share[w->shares].window = model_window(m);
+	w->share[w->shares].map = h->map;
+	w->share[w->shares++].count = h->failures - mine;
+}
+
+void model_hear(struct model *m, const struct model_name *name,
+		const struct model_heard *h)
+{
+	struct model_row *w = model_row_made(m, name);
+
+	if(!model_is_banned(w))
+		w->window = model_window(m);
+	take_counts(m, w, h);
+	w->state = AB_STATE_BANNED;
+	w->reason = h->reason;
+	w->by_hand = false;
+	w->until = m->mono + h->seconds;
+	w->bans = h->bans;
+	changed(m, w);
+	if(name->kind == AB_FOUND_PAIR) { /* the source knows that it has such */
+		struct model_name source = model_source(&name->at);
+
+		model_row_made(m, &source);
+	}
 }
 
 bool model_unban(struct model *m, const struct model_name *name)
