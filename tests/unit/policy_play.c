@@ -367,11 +367,8 @@ static void do_others(struct play *p, const struct step *t)
 	late |= w && w->voided;
 	want = model_others(&p->m, &name, window, o.count, map, late);
 	ab_guard_others(&g, &key, &o, &out);
-	if(w && w->voided) {
-		same(p, out.news, false, "old news of %s", name_of(p, &name));
+	if(w)
 		w->voided = false; /* now the core has looked at the source */
-		return;
-	}
 	same_judgement(p, &want, &out,
 			w && name.kind == AB_FOUND_PAIR && model_good(&p->m, &name));
 }
