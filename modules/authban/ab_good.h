@@ -7,7 +7,7 @@
  * anybody from this source, this user from this very address, port and transport
  * (a flow). Only a success with a proven address makes one. Forgetting a fact makes
  * a stranger of a customer until his next login; taking one thing for another (once
- * in 2^37 looks) spares a stranger. Neither bans anybody.
+ * in 2^36 looks) spares a stranger. Neither bans anybody.
  */
 #ifndef AB_GOOD_H
 #define AB_GOOD_H

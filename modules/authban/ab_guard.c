@@ -176,8 +176,10 @@ static void note_failed(const struct ab_guard *g, const struct ab_failure *f,
 		const struct ab_findings *out)
 {
 	const struct ab_judgement *source = &out->entry[AB_FOUND_SOURCE];
+	bool shared = out->shared || source->view.reason == AB_REASON_USERS
+				  || source->view.reason == AB_REASON_STRANGERS;
 
-	if(!out->good && out->shared && source->ok
+	if(!out->good && shared && source->ok
 			&& (source->state == AB_STATE_BANNED
 					|| source->state == AB_STATE_DRY_RUN))
 		ab_good_failed(&g->good, &f->who, g->judge.now.mono,

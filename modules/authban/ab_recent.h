@@ -3,9 +3,10 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * A fixed table of hashes, eight to a cache line; in a full line the oldest gives
- * way. No lock: a slot is one word, replaced by compare-and-swap. It may forget,
- * and by chance (2^-37 a look) take one thing for another; each user of it says
+ * A fixed table of hashes in lines of sixteen, two cache lines each; in a full line
+ * the oldest gives way. (With eight, a table a quarter full of what is in use has a few
+ * lines with nine.) No lock: a slot is one word, replaced by compare-and-swap. It may
+ * forget, and by chance (2^-36 a look) take one thing for another; each user of it says
  * why that does no harm:
  * - one attempt counts once: an answer (nonce, count, response of one source) is
  *   remembered for AB_ATTEMPT_SECONDS. REGISTER is challenged without a
@@ -25,7 +26,7 @@
 #define AB_ATTEMPT_SECONDS 64 /* RFC 3261: 64 * T1 are 32 s, twice that */
 #define AB_ATTEMPT_SLOTS 65536
 
-#define AB_RECENT_LINE 8		   /* slots of a cache line */
+#define AB_RECENT_LINE 16		   /* slots of two cache lines */
 #define AB_RECENT_MAX_AGE 8000000u /* seconds; times have 24 bits */
 
 /* In shared memory. */

@@ -196,7 +196,7 @@ void model_add_level(
 }
 
 void model_count(const struct model *m, struct model_row *w, uint32_t weight,
-		uint32_t map)
+		uint32_t slow, uint32_t map)
 {
 	struct model_event *e = &w->event[w->events++];
 
@@ -204,13 +204,11 @@ void model_count(const struct model *m, struct model_row *w, uint32_t weight,
 	e->window = model_window(m);
 	e->weight = weight;
 	e->map = map;
-	if(w->name.kind != AB_FOUND_SOURCE && w->name.kind != AB_FOUND_PAIR)
-		return;
 	/* during a ban the steps in which it leaks do not begin anew */
 	if(model_is_banned(w))
-		w->level = w->level + weight < 255 ? w->level + weight : 255;
+		w->level = w->level + slow < 255 ? w->level + slow : 255;
 	else
-		model_add_level(m, w, weight);
+		model_add_level(m, w, slow);
 }
 
 uint64_t model_source_hash(const struct model *m, const struct ab_prefix *s)
@@ -230,9 +228,9 @@ static struct ab_party fact_name(const struct ab_party *who, int what)
 {
 	struct ab_party p = *who;
 
-	if(what == MODEL_FACT_SOURCE)
+	if(what == MODEL_FACT_SOURCE || what == MODEL_FACT_FAILED)
 		p.user = 0;
-	if(what != MODEL_FACT_FLOW)
+	if(what == MODEL_FACT_SOURCE || what == MODEL_FACT_PAIR)
 		p.flow = 0;
 	return p;
 }
@@ -254,11 +252,18 @@ static struct model_fact *fact(
 	return NULL;
 }
 
+/* How long a fact holds. */
+static uint32_t holds(const struct model *m, int what)
+{
+	return what == MODEL_FACT_FAILED ? 10 * (uint32_t)m->set.pace
+									 : (uint32_t)m->set.good_time;
+}
+
 bool model_knows(struct model *m, const struct ab_party *who, int what)
 {
 	const struct model_fact *f = fact(m, who, what);
 
-	return f && m->mono - f->at < (uint32_t)m->set.good_time;
+	return f && m->mono - f->at < holds(m, what);
 }
 
 void model_learn(struct model *m, const struct ab_party *who, int what)
@@ -285,10 +290,11 @@ bool model_good(struct model *m, const struct model_name *pair)
  * that is nearly as old still holds is not told by the text. 0: no such fact. */
 uint32_t model_doubt(const struct model *m)
 {
-	uint32_t t = (uint32_t)m->set.good_time, i;
+	uint32_t i;
 
 	for(i = 0; i < m->facts; i++) {
 		uint32_t age = m->mono - m->fact[i].at;
+		uint32_t t = holds(m, m->fact[i].what);
 
 		if(age < t && age + t / 64 + 1 >= t)
 			return t - age;
