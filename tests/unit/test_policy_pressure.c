@@ -89,7 +89,8 @@ static struct ab_party party_of(const struct step *t)
 }
 
 /* A pair that was forgotten begins with what failed at its source, when the small
- * table knows of nobody else there: never more than did fail. */
+ * table knows of nobody else there: never more than did fail, and less than what has
+ * banned that source in the reference, which forgets it then. */
 static bool is_carried(
 		const struct ab_party *who, const struct ab_judgement *pair)
 {
@@ -99,7 +100,8 @@ static bool is_carried(
 
 	for(i = 0; w && i < w->events; i++)
 		sum += w->event[i].weight;
-	return pair->view.key.kind == AB_KIND_PAIR && sum >= pair->view.failures;
+	return pair->view.key.kind == AB_KIND_PAIR
+		   && (sum >= pair->view.failures || ever_banned(name));
 }
 
 static void fail_once(const struct step *t)
