@@ -40,6 +40,7 @@ levels='
 5 url
 1 recent
 1 breaker
+1 bytes
 6 snapshot
 7 sync'
 

@@ -5,6 +5,7 @@
  */
 #include "ab_snapshot.h"
 
+#include "ab_bytes.h"
 #include <string.h>
 
 #define PROLOGUE 16
@@ -27,22 +28,6 @@ enum frame_type
 static const uint8_t magic[8] = {'a', 'u', 't', 'h', 'b', 'a', 'n', '\n'};
 
 _Static_assert(AB_WIRE_STATE_MAX <= 255, "a state's length is one byte");
-
-static uint8_t *put(uint8_t *p, uint64_t v, unsigned bytes)
-{
-	while(bytes-- > 0)
-		*p++ = (uint8_t)(v >> (8 * bytes));
-	return p;
-}
-
-static uint64_t get(const uint8_t **p, unsigned bytes)
-{
-	uint64_t v = 0;
-
-	while(bytes-- > 0)
-		v = v << 8 | *(*p)++;
-	return v;
-}
 
 const char *ab_snapshot_result_name(enum ab_snapshot_result r)
 {
@@ -86,8 +71,8 @@ static void flush(struct ab_snapshot_writer *w)
 
 	if(w->failed || w->type == 0)
 		return;
-	put(w->frame + FRAME_BEGIN, w->type, 1);
-	put(w->frame + FRAME_BEGIN + 1, w->used, 4);
+	ab_put(w->frame + FRAME_BEGIN, w->type, 1);
+	ab_put(w->frame + FRAME_BEGIN + 1, w->used, 4);
 	w->mac.mac.sign(w->mac.mac.key, w->frame, len, w->frame + len);
 	w->failed = !w->put(
 			w->arg, w->frame + FRAME_BEGIN, len - FRAME_BEGIN + AB_MAC_LEN);
@@ -121,14 +106,14 @@ void ab_snapshot_begin(
 	make_prologue(w->frame, w->mac.keyed);
 	w->failed = !w->put(w->arg, w->frame, PROLOGUE);
 	p = room(w, FRAME_HEAD, HEAD_BYTES);
-	p = put(p, head->at.cluster_ms, 8);
-	p = put(p, head->at.wall_ms, 8);
-	p = put(p, head->at.mono_ms, 8);
+	p = ab_put(p, head->at.cluster_ms, 8);
+	p = ab_put(p, head->at.wall_ms, 8);
+	p = ab_put(p, head->at.mono_ms, 8);
 	memcpy(p, head->at.boot, 16);
-	p = put(p + 16, head->cluster_clock ? FLAG_CLUSTER_CLOCK : 0, 1);
+	p = ab_put(p + 16, head->cluster_clock ? FLAG_CLUSTER_CLOCK : 0, 1);
 	memcpy(p, head->good_key, 16);
 	memcpy(p + 16, head->user_key, 16);
-	put(p + 32, head->lines, 4);
+	ab_put(p + 32, head->lines, 4);
 }
 
 void ab_snapshot_put_fact(
@@ -136,9 +121,9 @@ void ab_snapshot_put_fact(
 {
 	uint8_t *p = room(w, FRAME_FACTS, AB_SNAPSHOT_FACT);
 
-	p = put(p, fact->line, 4);
-	p = put(p, fact->age, 3);
-	put(p, fact->name, 5);
+	p = ab_put(p, fact->line, 4);
+	p = ab_put(p, fact->age, 3);
+	ab_put(p, fact->name, 5);
 	w->facts++;
 }
 
@@ -147,7 +132,7 @@ void ab_snapshot_put_state(
 {
 	uint8_t *p = room(w, FRAME_STATES, 1 + len);
 
-	put(p, len, 1);
+	ab_put(p, len, 1);
 	memcpy(p + 1, record, len);
 	w->states++;
 }
@@ -156,7 +141,7 @@ bool ab_snapshot_end(struct ab_snapshot_writer *w)
 {
 	uint8_t *p = room(w, FRAME_END, END_BYTES);
 
-	put(put(p, w->facts, 4), w->states, 4);
+	ab_put(ab_put(p, w->facts, 4), w->states, 4);
 	flush(w);
 	return !w->failed;
 }
@@ -191,7 +176,7 @@ static enum ab_snapshot_result read_frame(
 
 	if(!r->get(r->arg, r->frame + FRAME_BEGIN, AB_SNAPSHOT_FRAME_HEAD))
 		return AB_SNAPSHOT_SHORT;
-	*len = (size_t)get(&p, 4);
+	*len = (size_t)ab_get(&p, 4);
 	if(*len > AB_SNAPSHOT_PAYLOAD)
 		return AB_SNAPSHOT_MAC;
 	if(!r->get(r->arg, r->frame + PAYLOAD_BEGIN, *len + AB_MAC_LEN))
@@ -211,17 +196,17 @@ static bool take_head(
 
 	if(len != HEAD_BYTES)
 		return false;
-	h.at.cluster_ms = get(&p, 8);
-	h.at.wall_ms = get(&p, 8);
-	h.at.mono_ms = get(&p, 8);
+	h.at.cluster_ms = ab_get(&p, 8);
+	h.at.wall_ms = ab_get(&p, 8);
+	h.at.mono_ms = ab_get(&p, 8);
 	memcpy(h.at.boot, p, 16);
 	p += 16;
-	flags = (uint8_t)get(&p, 1);
+	flags = (uint8_t)ab_get(&p, 1);
 	h.cluster_clock = flags & FLAG_CLUSTER_CLOCK;
 	memcpy(h.good_key, p, 16);
 	memcpy(h.user_key, p + 16, 16);
 	p += 32;
-	h.lines = (uint32_t)get(&p, 4);
+	h.lines = (uint32_t)ab_get(&p, 4);
 	if((flags & ~FLAG_CLUSTER_CLOCK) || (h.lines & (h.lines - 1)))
 		return false;
 	if(r->head)
@@ -238,9 +223,9 @@ static bool take_facts(
 	if(len % AB_SNAPSHOT_FACT != 0)
 		return false;
 	while(p < end) {
-		fact.line = (uint32_t)get(&p, 4);
-		fact.age = (uint32_t)get(&p, 3);
-		fact.name = get(&p, 5);
+		fact.line = (uint32_t)ab_get(&p, 4);
+		fact.age = (uint32_t)ab_get(&p, 3);
+		fact.name = ab_get(&p, 5);
 		r->facts++;
 		if(r->fact)
 			r->fact(r->arg, &fact);
@@ -272,8 +257,8 @@ static bool is_the_end(
 {
 	uint8_t more;
 
-	return len == END_BYTES && get(&p, 4) == r->facts && get(&p, 4) == r->states
-		   && !r->get(r->arg, &more, 1);
+	return len == END_BYTES && ab_get(&p, 4) == r->facts
+		   && ab_get(&p, 4) == r->states && !r->get(r->arg, &more, 1);
 }
 
 enum ab_snapshot_result ab_snapshot_read(struct ab_snapshot_reader *r)

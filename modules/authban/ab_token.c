@@ -5,6 +5,7 @@
  */
 #include "ab_token.h"
 
+#include "ab_bytes.h"
 #include "ab_siphash.h"
 
 #include <string.h>
@@ -34,14 +35,6 @@ static void encode(const uint8_t in[static BYTES], char *out)
 		*out++ = alphabet[v >> 6 & 63];
 		*out++ = alphabet[v & 63];
 	}
-}
-
-static void put_expiry(uint8_t *p, uint32_t expiry)
-{
-	p[0] = (uint8_t)(expiry >> 24);
-	p[1] = (uint8_t)(expiry >> 16);
-	p[2] = (uint8_t)(expiry >> 8);
-	p[3] = (uint8_t)expiry;
 }
 
 static int digit(char c)
@@ -79,7 +72,7 @@ static void sign(const struct ab_mac *mac, const struct ab_addr *addr,
 	uint8_t full[AB_MAC_LEN];
 
 	memcpy(data + 5, addr->b, 16);
-	put_expiry(data + 21, expiry);
+	ab_put(data + 21, expiry, 4);
 	mac->sign(mac->key, data, sizeof(data), full);
 	memcpy(out, full, MAC_BYTES);
 }
@@ -113,7 +106,7 @@ static void check_of_nonce(const uint8_t key[static 16],
 	if(len > NONCE_MAX)
 		len = NONCE_MAX;
 	memcpy(data, addr->b, 16);
-	put_expiry(data + 16, expiry);
+	ab_put(data + 16, expiry, 4);
 	memcpy(data + 20, nonce, len);
 	h = ab_siphash13(key, data, 20 + len);
 	out[0] = (uint8_t)h;
@@ -138,7 +131,7 @@ void ab_token_make(struct ab_token_maker *maker,
 	uint8_t bytes[BYTES] = {VERSION};
 
 	expiry = round_up(expiry);
-	put_expiry(bytes + 1, expiry);
+	ab_put(bytes + 1, expiry, 4);
 	check_of_nonce(nonce_key, addr, expiry, nonce, nonce_len, bytes + 5);
 	memcpy(bytes + BODY_BYTES, mac_of(maker, addr, expiry), MAC_BYTES);
 	encode(bytes, out);

@@ -5,6 +5,7 @@
  */
 #include "ab_wire.h"
 
+#include "ab_bytes.h"
 #include "ab_siphash.h"
 
 #include <stdio.h>
@@ -33,22 +34,6 @@ const char *ab_wire_result_name(enum ab_wire_result r)
 	return (size_t)r < AB_WIRE_RESULTS ? names[r] : "unknown";
 }
 
-static uint8_t *put(uint8_t *p, uint64_t v, unsigned bytes)
-{
-	while(bytes-- > 0)
-		*p++ = (uint8_t)(v >> (8 * bytes));
-	return p;
-}
-
-static uint64_t get(const uint8_t **p, unsigned bytes)
-{
-	uint64_t v = 0;
-
-	while(bytes-- > 0)
-		v = v << 8 | *(*p)++;
-	return v;
-}
-
 /* --- names --- */
 
 size_t ab_wire_place(
@@ -62,7 +47,7 @@ size_t ab_wire_place(
 	out[1] = key->plen;
 	memcpy(out + 2, key->addr.b + from, n);
 	if(key->kind == AB_KIND_PAIR) {
-		put(out + 2 + n, key->user, 8);
+		ab_put(out + 2 + n, key->user, 8);
 		n += 8;
 	}
 	return 2 + n;
@@ -155,7 +140,7 @@ static void sign_share(const struct ab_wire *w, uint32_t window, uint32_t start,
 
 	memcpy(data, share_label, sizeof(share_label));
 	p = put_text(data + sizeof(share_label), w->prefix);
-	p = put(put(p, window, 4), start, 4);
+	p = ab_put(ab_put(p, window, 4), start, 4);
 	memcpy(p, field, field_len);
 	memcpy(p + field_len, body, SHARE_BODY);
 	p += field_len + SHARE_BODY;
@@ -172,9 +157,9 @@ size_t ab_wire_share_write(const struct ab_wire *w, uint32_t window,
 	*p++ = AB_WIRE_VERSION;
 	*p++ = (uint8_t)((w->mac.sign ? FLAG_SIGNED : 0)
 					 | (share->shared ? FLAG_SHARED : 0));
-	p = put(p, share->count, 2);
-	p = put(p, share->distinct, 4);
-	p = put(p, share->epoch, 4);
+	p = ab_put(p, share->count, 2);
+	p = ab_put(p, share->distinct, 4);
+	p = ab_put(p, share->epoch, 4);
 	if(!w->mac.sign)
 		return SHARE_BODY;
 	sign_share(w, window, start, field, field_len, out, full);
@@ -217,9 +202,9 @@ enum ab_wire_result ab_wire_share_read(const struct ab_wire *w, uint32_t window,
 		if(!ab_mac_equal(full, value + SHARE_BODY, SHARE_MAC))
 			return AB_WIRE_MAC;
 	}
-	out->count = (uint16_t)get(&p, 2);
-	out->distinct = (uint32_t)get(&p, 4);
-	out->epoch = (uint32_t)get(&p, 4);
+	out->count = (uint16_t)ab_get(&p, 2);
+	out->distinct = (uint32_t)ab_get(&p, 4);
+	out->epoch = (uint32_t)ab_get(&p, 4);
 	out->shared = (value[1] & FLAG_SHARED) != 0;
 	return AB_WIRE_OK;
 }
@@ -249,15 +234,15 @@ size_t ab_wire_state_write(const struct ab_wire *w,
 	*p++ = s->key.kind;
 	*p++ = s->key.plen;
 	memcpy(p, s->key.addr.b, 16);
-	p = put(p + 16, s->state, 1);
-	p = put(p, s->proof, 1);
-	p = put(p, s->repeats, 1);
-	p = put(p, s->key.user, 8);
-	p = put(p, s->version, 8);
-	p = put(p, s->begin, 8);
-	p = put(p, s->end, 8);
-	p = put(p, s->failures, 2);
-	p = put(p, s->distinct, 4);
+	p = ab_put(p + 16, s->state, 1);
+	p = ab_put(p, s->proof, 1);
+	p = ab_put(p, s->repeats, 1);
+	p = ab_put(p, s->key.user, 8);
+	p = ab_put(p, s->version, 8);
+	p = ab_put(p, s->begin, 8);
+	p = ab_put(p, s->end, 8);
+	p = ab_put(p, s->failures, 2);
+	p = ab_put(p, s->distinct, 4);
 	p = put_text(p, s->reason);
 	p = put_text(p, s->origin);
 	if(w->mac.sign) {
@@ -324,19 +309,19 @@ enum ab_wire_result ab_wire_state_read(const struct ab_wire *w,
 			return AB_WIRE_MAC;
 	}
 	memset(out, 0, sizeof(*out));
-	out->key.kind = (uint8_t)get(&p, 1);
-	out->key.plen = (uint8_t)get(&p, 1);
+	out->key.kind = (uint8_t)ab_get(&p, 1);
+	out->key.plen = (uint8_t)ab_get(&p, 1);
 	memcpy(out->key.addr.b, p, 16);
 	p += 16;
-	out->state = (uint8_t)get(&p, 1);
-	out->proof = (uint8_t)get(&p, 1);
-	out->repeats = (uint8_t)get(&p, 1);
-	out->key.user = get(&p, 8);
-	out->version = get(&p, 8);
-	out->begin = get(&p, 8);
-	out->end = get(&p, 8);
-	out->failures = (uint16_t)get(&p, 2);
-	out->distinct = (uint32_t)get(&p, 4);
+	out->state = (uint8_t)ab_get(&p, 1);
+	out->proof = (uint8_t)ab_get(&p, 1);
+	out->repeats = (uint8_t)ab_get(&p, 1);
+	out->key.user = ab_get(&p, 8);
+	out->version = ab_get(&p, 8);
+	out->begin = ab_get(&p, 8);
+	out->end = ab_get(&p, 8);
+	out->failures = (uint16_t)ab_get(&p, 2);
+	out->distinct = (uint32_t)ab_get(&p, 4);
 	if(!get_text(&p, end, out->reason) || !get_text(&p, end, out->origin)
 			|| p != end)
 		return AB_WIRE_LENGTH;

@@ -69,8 +69,9 @@ static void every_spelling_is_understood(void **state)
 			"Authorization: Digest realm=\"a, b\",nonce=\"n\"",
 			"AUTHORIZATION\t : dIGEST  nonce = n , Realm = \"a, b\"",
 			"authorization:Digest\r\n realm=\"a, b\",\r\n\tnonce=\"n\"",
-			"X: y\r\nAuthorization: Basic eA==\r\n"
-			"Authorization: Digest ,, realm=\"a, b\", realm=\"c\", nonce=\"n\"",
+			("X: y\r\nAuthorization: Basic eA==\r\n"
+			 "Authorization: Digest ,, realm=\"a, b\", realm=\"c\", "
+			 "nonce=\"n\""),
 			"Authorization: Digest realm=\"a, b\", nonce=\"n\", other"};
 	size_t i;
 
