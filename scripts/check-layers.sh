@@ -37,6 +37,7 @@ levels='
 5 wire
 5 text
 5 url
+6 slot
 1 recent
 1 breaker
 7 sync'

@@ -26,15 +26,18 @@ int64_t authban_redis_now(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+void authban_redis_clean(char *text)
+{
+	for(; *text; text++)
+		if((unsigned char)*text < ' ' || (unsigned char)*text > '~')
+			*text = '?';
+}
+
 static int fail(struct authban_redis *r, const char *what, const char *why)
 {
-	char *p;
-
 	snprintf(r->error, sizeof(r->error), "%s: %.100s", what, why);
 	/* some of it may be the server's words */
-	for(p = r->error; *p; p++)
-		if((unsigned char)*p < ' ' || (unsigned char)*p > '~')
-			*p = '?';
+	authban_redis_clean(r->error);
 	return -1;
 }
 
@@ -105,10 +108,12 @@ static int expect_ok(struct authban_redis *r, const char *const *words,
 	authban_reply_t *reply;
 	int rc = 0;
 
+	r->refused = false;
 	if(authban_redis_appendz(r, words) < 0
 			|| authban_redis_reply(r, deadline, &reply) < 0)
 		return -1;
 	if(reply->type == REDIS_REPLY_ERROR) {
+		r->refused = true;
 		reply->str[strcspn(reply->str, " ")] = '\0';
 		rc = fail(r, what, reply->str);
 	}
@@ -116,8 +121,8 @@ static int expect_ok(struct authban_redis *r, const char *const *words,
 	return rc;
 }
 
-static int log_in(
-		struct authban_redis *r, const struct ab_url *url, int64_t deadline)
+static int log_in(struct authban_redis *r, const struct ab_url *url,
+		enum authban_redis_peer peer, int64_t deadline)
 {
 	const char *with_user[] = {"AUTH", url->user, url->password, NULL};
 	const char *without[] = {"AUTH", url->password, NULL};
@@ -126,24 +131,29 @@ static int log_in(
 
 	if(*url->password
 			&& expect_ok(r, *url->user ? with_user : without, "AUTH", deadline)
-					   < 0)
+					   < 0
+			&& (peer == AUTHBAN_REDIS_SERVER || !r->refused))
 		return -1;
+	if(peer == AUTHBAN_REDIS_SENTINEL)
+		return 0;
 	snprintf(db, sizeof(db), "%d", url->db);
 	return url->db == 0 ? 0 : expect_ok(r, select, "SELECT", deadline);
 }
 
-int authban_redis_open(
-		struct authban_redis *r, const struct ab_url *url, int64_t deadline)
+int authban_redis_open(struct authban_redis *r, const struct ab_place *place,
+		const struct ab_url *url, enum authban_redis_peer peer,
+		int64_t deadline)
 {
 	authban_redis_close(r);
-	r->c = url->is_unix ? redisConnectUnixNonBlock(url->host)
-						: redisConnectNonBlock(url->host, url->port);
+	r->c = url->is_unix ? redisConnectUnixNonBlock(place->host)
+						: redisConnectNonBlock(place->host, place->port);
 	if(!r->c)
 		return fail(r, "connect", "out of memory");
 	limit_replies(r->c);
 	if(r->c->err)
 		fail(r, "connect", r->c->errstr);
-	else if(finish_connect(r, deadline) == 0 && log_in(r, url, deadline) == 0)
+	else if(finish_connect(r, deadline) == 0
+			&& log_in(r, url, peer, deadline) == 0)
 		return 0;
 	authban_redis_close(r);
 	return -1;
@@ -167,6 +177,16 @@ int authban_redis_append(struct authban_redis *r, int argc, const char **argv,
 	if(!r->c)
 		return fail(r, "send", "not connected");
 	if(redisAppendCommandArgv(r->c, argc, argv, argvlen) != REDIS_OK)
+		return fail(r, "send", r->c->errstr);
+	return 0;
+}
+
+int authban_redis_append_raw(
+		struct authban_redis *r, const char *bytes, size_t len)
+{
+	if(!r->c)
+		return fail(r, "send", "not connected");
+	if(redisAppendFormattedCommand(r->c, bytes, len) != REDIS_OK)
 		return fail(r, "send", r->c->errstr);
 	return 0;
 }
@@ -280,6 +300,12 @@ const char *authban_reply_text(const authban_reply_t *reply, size_t *len)
 	}
 	*len = (size_t)reply->len;
 	return reply->str;
+}
+
+long long authban_reply_number(const authban_reply_t *reply)
+{
+	return authban_reply_type(reply) == AUTHBAN_REPLY_NUMBER ? reply->integer
+															 : -1;
 }
 
 size_t authban_reply_size(const authban_reply_t *reply)

@@ -15,7 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SECRET_MIN 32 /* bytes of a secret that several proxies share */
+#define CLUSTER_SHARDS 16 /* of a Redis Cluster, unless redis_shards is set */
+#define SECRET_MIN 32	  /* bytes of a secret that several proxies share */
 
 /* proof=nonce trusts auth's nonce to be bound to the source address. */
 static int check_proof_nonce(const struct authban_auth_settings *auth)
@@ -50,16 +51,21 @@ static int check_proof_nonce(const struct authban_auth_settings *auth)
 	return 0;
 }
 
+bool authban_has_cluster_key(void)
+{
+	return *authban_params.cluster_key || *authban_params.cluster_key_file;
+}
+
 static int check_redis(struct ab_url *url)
 {
 	const char *wrong = ab_url_parse(url, authban_params.redis);
-	int has_key =
-			*authban_params.cluster_key || *authban_params.cluster_key_file;
+	const char *remote;
 
 	if(wrong) {
 		LM_ERR("parameter redis is not a URL: %s; allowed is"
-			   " redis://[user:password@]host[:port][/db] or"
-			   " redis+unix:///path\n",
+			   " redis://[user:password@]host[:port][/db],"
+			   " redis+sentinel://host[:port],.../master[/db],"
+			   " redis+cluster://host[:port],... or redis+unix:///path\n",
 				wrong);
 		return -1;
 	}
@@ -75,20 +81,25 @@ static int check_redis(struct ab_url *url)
 					   sizeof(url->password))
 					   < 0)
 		return -1;
-	if(ab_url_is_local(url))
+	if(authban_params.redis_shards == 0)
+		authban_params.redis_shards =
+				url->kind == AB_URL_CLUSTER ? CLUSTER_SHARDS : 1;
+	/* what sentinels or a cluster name later is looked at again, then */
+	remote = ab_url_remote(url);
+	if(!remote)
 		return 0;
 	if(!*url->password) {
 		LM_ERR("parameter redis names the remote server %s without a password;"
 			   " allowed is a remote server with a password and a cluster_key,"
 			   " or one on this machine\n",
-				url->host);
+				remote);
 		return -1;
 	}
-	if(!has_key) {
+	if(!authban_has_cluster_key()) {
 		LM_ERR("parameter redis names the remote server %s, but there is no"
 			   " cluster_key; allowed is a remote server with cluster_key or"
 			   " cluster_key_file, or one on this machine\n",
-				url->host);
+				remote);
 		return -1;
 	}
 	return 0;
