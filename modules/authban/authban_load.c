@@ -277,11 +277,14 @@ error:
 
 int authban_store_health(struct authban_store *s)
 {
-	int64_t deadline = authban_redis_now() + AUTHBAN_STORE_DEADLINE;
+	int64_t deadline;
 
-	if(authban_topology_ping(&s->topology, deadline) < 0) {
+	if(authban_topology_check(
+			   &s->topology, authban_redis_now() + AUTHBAN_STORE_DEADLINE)
+			< 0) {
 		memcpy(s->error, s->topology.error, sizeof(s->error));
 		return -1;
 	}
+	deadline = authban_redis_now() + AUTHBAN_STORE_DEADLINE;
 	return read_time(s, deadline) < 0 || read_mark(s, deadline) < 0 ? -1 : 0;
 }

@@ -13,7 +13,8 @@
 
 struct authban_command
 {
-	size_t at, len; /* in bytes */
+	size_t at, len;			/* in bytes */
+	size_t key_at, key_len; /* its first argument there, which is the key */
 	unsigned chain;
 	int tag;
 	int asked; /* index of the node that an ASK named; -1: none */
@@ -89,6 +90,10 @@ int authban_pipe_add(struct authban_pipe *p, unsigned shard, int tag, int argc,
 	for(i = 0; i < argc; i++) {
 		p->len += (size_t)snprintf(
 				p->bytes + p->len, number, "$%zu\r\n", argvlen[i]);
+		if(i == 1) {
+			c->key_at = p->len;
+			c->key_len = argvlen[i];
+		}
 		memcpy(p->bytes + p->len, argv[i], argvlen[i]);
 		memcpy(p->bytes + p->len + argvlen[i], "\r\n", 2);
 		p->len += argvlen[i] + 2;
@@ -158,8 +163,8 @@ struct round
 	bool redirected, moved;
 	struct ab_place hint; /* where the last MOVED pointed */
 	bool broken;		  /* the chain that is read has been redirected */
-	unsigned chain;
-	int asked; /* node for the rest of it, or -1 */
+	size_t by;			  /* its command that was, as an index */
+	int asked;			  /* node for what else it does with that key, or -1 */
 };
 
 /* The answer to a command, behind that to its ASKING. */
@@ -178,12 +183,21 @@ static int read_one(struct authban_pipe *p, const struct authban_command *c,
 															: 0;
 }
 
+/* An ASK is about one key: another key of the chain may be where it was. */
+static bool same_key(const struct authban_pipe *p,
+		const struct authban_command *a, const struct authban_command *b)
+{
+	return a->key_len == b->key_len
+		   && memcmp(p->bytes + a->key_at, p->bytes + b->key_at, a->key_len)
+					  == 0;
+}
+
 static int note_redirect(struct authban_pipe *p,
 		const struct authban_command *c, struct round *now,
 		enum ab_redirect kind, struct ab_place *to)
 {
 	now->redirected = now->broken = true;
-	now->chain = c->chain;
+	now->by = (size_t)(c - p->command);
 	now->asked = -1;
 	if(to->host[0] == '\0')
 		strcpy(to->host, p->topology->node[c->node].place.host);
@@ -227,8 +241,9 @@ static int read_all(struct authban_pipe *p, size_t n, struct round *now,
 			continue;
 		if(read_one(p, c, now, &reply) < 0)
 			return -1;
-		if(now->broken && now->chain == c->chain) {
-			c->asked = now->asked;
+		if(now->broken && p->command[now->by].chain == c->chain) {
+			if(same_key(p, c, &p->command[now->by]))
+				c->asked = now->asked;
 			authban_reply_free(reply);
 			continue;
 		}

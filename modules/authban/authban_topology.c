@@ -365,7 +365,22 @@ int authban_topology_open(struct authban_topology *t, int64_t deadline)
 	return -1;
 }
 
-int authban_topology_ping(struct authban_topology *t, int64_t deadline)
+/* After a failover by order the old master goes on as one for ten seconds. A
+ * sentinel that does not answer means nothing here. */
+static int check_master(struct authban_topology *t)
+{
+	const struct ab_place *s = &t->url->place[t->turn++ % t->url->places];
+	int64_t end = authban_redis_now() + AUTHBAN_TOPOLOGY_ASIDE;
+	struct ab_place master;
+
+	if(ask_sentinel(t, s, &master, end) < 0
+			|| ab_place_equal(&master, &t->last[0]))
+		return 0;
+	t->home_moved = true;
+	return fail(t, "SENTINEL", "the master is another one now");
+}
+
+static int ping(struct authban_topology *t, int64_t deadline)
 {
 	static const char *const words[] = {"TIME", NULL};
 	authban_reply_t *reply;
@@ -382,4 +397,10 @@ int authban_topology_ping(struct authban_topology *t, int64_t deadline)
 		authban_reply_free(reply);
 	}
 	return 0;
+}
+
+int authban_topology_check(struct authban_topology *t, int64_t deadline)
+{
+	return t->url->kind == AB_URL_SENTINEL ? check_master(t)
+										   : ping(t, deadline);
 }

@@ -16,6 +16,7 @@
 #include "authban_redis.h"
 
 #define AUTHBAN_TOPOLOGY_STEP 250 /* ms for one sentinel or node to answer */
+#define AUTHBAN_TOPOLOGY_ASIDE 100 /* ms when nothing depends on the answer */
 
 /* One a shard, and some that keys are on their way to. */
 #define AUTHBAN_NODES (AB_WIRE_SHARDS_MAX + 8)
@@ -62,8 +63,9 @@ int authban_topology_connect(struct authban_topology *t,
 		struct authban_redis *r, const struct ab_place *place,
 		int64_t deadline);
 
-/* Whether the nodes beside the home node answer. 0, or -1 with t->error. */
-int authban_topology_ping(struct authban_topology *t, int64_t deadline);
+/* Whether the nodes beside the home node answer, and a sentinel still names the
+ * same master. 0, or -1 with t->error. To be called now and then. */
+int authban_topology_check(struct authban_topology *t, int64_t deadline);
 
 /* The node of shard 0; it is connected as long as the topology is open. */
 struct authban_node *authban_topology_home(struct authban_topology *t);
