@@ -46,7 +46,7 @@ int authban_topology_connect(struct authban_topology *t,
 	if(!t->url->is_unix && !t->remote_allowed
 			&& !ab_host_is_local(place->host)) {
 		snprintf(t->error, sizeof(t->error),
-				"remote server %.60s was named, without password"
+				"remote server %.50s was named, but there is no password"
 				" or no cluster_key",
 				place->host);
 		return -1;
