@@ -43,6 +43,7 @@ struct authban_params
 	const char *redis;		 /* "": stands alone */
 	const char *redis_prefix;
 	const char *redis_password_file;
+	const char *redis_tls_ca, *redis_tls_cert, *redis_tls_key; /* PEM files */
 	int redis_shards; /* 0 until authban_params_check() */
 	const char *node;
 	const char *cluster_key, *cluster_key_file;

@@ -194,7 +194,9 @@ void authban_proc_preload(void)
 {
 	int64_t begin = authban_redis_now();
 
-	if(!store.url || authban_params.redis_start_timeout == 0)
+	/* OpenSSL's state must not be made before the fork: with TLS it is the
+	 * process that loads, a moment after the start */
+	if(!store.url || store.url->tls || authban_params.redis_start_timeout == 0)
 		return;
 	if(open_store(begin + authban_params.redis_start_timeout * 1000) < 0) {
 		LM_ERR("Redis at %s is away (%s): starting alone\n",

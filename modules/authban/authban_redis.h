@@ -52,6 +52,13 @@ enum authban_redis_peer
 	AUTHBAN_REDIS_SENTINEL
 };
 
+/* Whether this was built with TLS (hiredis 1.0 or later with hiredis_ssl). */
+bool authban_redis_has_tls(void);
+
+/* Files for rediss://, "" for none: who has signed Redis's certificate (none: who
+ * the system trusts), our own certificate and its key. They must stay valid. */
+void authban_redis_set_tls(const char *ca, const char *cert, const char *key);
+
 /* Words of a server go into logs: no control characters. */
 void authban_redis_clean(char *text);
 

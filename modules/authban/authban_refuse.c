@@ -9,9 +9,11 @@
 #include "authban_params.h"
 
 #include "authban_auth.h"
+#include "authban_redis.h"
 
 #include "core/dprint.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -56,6 +58,47 @@ bool authban_has_cluster_key(void)
 	return *authban_params.cluster_key || *authban_params.cluster_key_file;
 }
 
+static int check_tls_file(const char *name, const char *path)
+{
+	if(!*path || access(path, R_OK) == 0)
+		return 0;
+	LM_ERR("parameter %s is \"%s\", which cannot be read (%s); allowed is a PEM"
+		   " file that Kamailio's user can read\n",
+			name, path, strerror(errno));
+	return -1;
+}
+
+static int check_tls(const struct ab_url *url)
+{
+	const struct authban_params *p = &authban_params;
+
+	if(url->tls && !authban_redis_has_tls()) {
+		LM_ERR("parameter redis begins with rediss, but TLS to Redis is not"
+			   " built in (it needs hiredis 1.0 with hiredis_ssl, as Debian 13"
+			   " has it); allowed is redis:// or redis+unix://, for example"
+			   " through a stunnel on this machine\n");
+		return -1;
+	}
+	if(!url->tls
+			&& (*p->redis_tls_ca || *p->redis_tls_cert || *p->redis_tls_key)) {
+		LM_ERR("parameters redis_tls_ca, redis_tls_cert and redis_tls_key are"
+			   " set, but redis does not begin with rediss; allowed is both or"
+			   " none\n");
+		return -1;
+	}
+	if(!*p->redis_tls_cert != !*p->redis_tls_key) {
+		LM_ERR("only one of the parameters redis_tls_cert and redis_tls_key is"
+			   " set; allowed is both or none\n");
+		return -1;
+	}
+	if(check_tls_file("redis_tls_ca", p->redis_tls_ca) < 0
+			|| check_tls_file("redis_tls_cert", p->redis_tls_cert) < 0
+			|| check_tls_file("redis_tls_key", p->redis_tls_key) < 0)
+		return -1;
+	authban_redis_set_tls(p->redis_tls_ca, p->redis_tls_cert, p->redis_tls_key);
+	return 0;
+}
+
 static int check_redis(struct ab_url *url)
 {
 	const char *wrong = ab_url_parse(url, authban_params.redis);
@@ -69,12 +112,8 @@ static int check_redis(struct ab_url *url)
 				wrong);
 		return -1;
 	}
-	if(url->tls) {
-		LM_ERR("parameter redis begins with rediss://, but TLS to Redis is not"
-			   " built in; allowed is redis:// or redis+unix://, for example"
-			   " through a stunnel on this machine\n");
+	if(check_tls(url) < 0)
 		return -1;
-	}
 	if(*authban_params.redis_password_file
 			&& authban_read_secret("redis_password_file",
 					   authban_params.redis_password_file, url->password,

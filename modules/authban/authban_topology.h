@@ -15,7 +15,7 @@
 #include "ab_wire.h"
 #include "authban_redis.h"
 
-#define AUTHBAN_TOPOLOGY_STEP 250 /* ms for one sentinel or node to answer */
+#define AUTHBAN_TOPOLOGY_STEP 250  /* ms for one sentinel or node to answer */
 #define AUTHBAN_TOPOLOGY_ASIDE 100 /* ms when nothing depends on the answer */
 
 /* One a shard, and some that keys are on their way to. */
