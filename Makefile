@@ -229,7 +229,7 @@ bench: ## measure the module
 peers: ## the same threats against pike and htable
 	scripts/install-deps --build --run --test
 	$(MAKE) all
-	tests/peers/run
+	$(PYTHON) tests/peers/run
 
 # Made as Kamailio makes the READMEs of its modules, with its own stylesheets.
 # The copy has the folders of Kamailio's tree, because the XML names

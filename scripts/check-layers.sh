@@ -24,6 +24,7 @@ levels='
 1 mac
 1 results
 1 rate
+1 digest
 2 classify
 2 policy
 2 good

@@ -15,14 +15,15 @@ static const uint16_t estimate[65] = {0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13,
 		93, 97, 102, 107, 113, 119, 126, 133, 142, 151, 163, 177, 196, 222, 266,
 		266};
 
-/* Buckets whose time is over are emptied by whoever comes first. */
+/* Buckets whose time is over are emptied by whoever comes first. Each process reads
+ * its own clock: one that comes late with an older time turns nothing back. */
 static void turn_to(struct ab_breaker *b, uint32_t now)
 {
 	uint32_t turn = now / AB_BREAKER_BUCKET;
 	uint32_t old = atomic_load_explicit(&b->turn, relaxed);
 	uint32_t i;
 
-	if(old == turn
+	if((int32_t)(turn - old) <= 0
 			|| !atomic_compare_exchange_strong_explicit(
 					&b->turn, &old, turn, relaxed, relaxed))
 		return;
@@ -32,6 +33,7 @@ static void turn_to(struct ab_breaker *b, uint32_t now)
 		if(turn - old == 1 && i != turn % 2)
 			continue;
 		atomic_store_explicit(&k->sources, 0, relaxed);
+		atomic_store_explicit(&k->users, 0, relaxed);
 		atomic_store_explicit(&k->failures, 0, relaxed);
 		atomic_store_explicit(&k->successes, 0, relaxed);
 	}
@@ -43,32 +45,42 @@ static struct ab_breaker_bucket *current(struct ab_breaker *b, uint32_t now)
 	return &b->bucket[now / AB_BREAKER_BUCKET % 2];
 }
 
-static void sum(const struct ab_breaker *b, uint32_t *sources,
-		uint32_t *failures, uint32_t *successes)
+/* How many different hashes both buckets hold. */
+static uint32_t distinct(
+		const _Atomic uint64_t *one, const _Atomic uint64_t *two)
+{
+	uint64_t map = atomic_load_explicit(one, relaxed)
+				   | atomic_load_explicit(two, relaxed);
+
+	return estimate[__builtin_popcountll(map)];
+}
+
+static void sum(const struct ab_breaker *b, struct ab_breaker_view *out)
 {
 	const struct ab_breaker_bucket *k = b->bucket;
-	uint64_t map = atomic_load_explicit(&k[0].sources, relaxed)
-				   | atomic_load_explicit(&k[1].sources, relaxed);
 
-	*sources = estimate[__builtin_popcountll(map)];
-	*failures = atomic_load_explicit(&k[0].failures, relaxed)
-				+ atomic_load_explicit(&k[1].failures, relaxed);
-	*successes = atomic_load_explicit(&k[0].successes, relaxed)
-				 + atomic_load_explicit(&k[1].successes, relaxed);
+	out->sources = distinct(&k[0].sources, &k[1].sources);
+	out->users = distinct(&k[0].users, &k[1].users);
+	out->failures = atomic_load_explicit(&k[0].failures, relaxed)
+					+ atomic_load_explicit(&k[1].failures, relaxed);
+	out->successes = atomic_load_explicit(&k[0].successes, relaxed)
+					 + atomic_load_explicit(&k[1].successes, relaxed);
 }
 
 /* Opens or closes; true for the one caller who did. */
 static bool decide(struct ab_breaker *b, uint32_t limit, uint32_t now)
 {
 	uint32_t open = atomic_load_explicit(&b->open, relaxed), want = open;
-	uint32_t sources, failures, successes;
+	struct ab_breaker_view v;
+	uint32_t customers;
 
-	sum(b, &sources, &failures, &successes);
+	sum(b, &v);
+	customers = v.sources < v.users ? v.sources : v.users;
 	if(limit == 0)
 		want = 0;
-	else if(!open && sources >= limit && failures >= successes)
+	else if(!open && customers >= limit && v.failures >= v.successes)
 		want = 1;
-	else if(open && (2 * sources < limit || successes > 2 * failures))
+	else if(open && (2 * customers < limit || v.successes > 2 * v.failures))
 		want = 0;
 	if(want == open
 			|| !atomic_compare_exchange_strong_explicit(
@@ -78,13 +90,14 @@ static bool decide(struct ab_breaker *b, uint32_t limit, uint32_t now)
 	return true;
 }
 
-bool ab_breaker_failure(
-		struct ab_breaker *b, uint64_t source, uint32_t limit, uint32_t now)
+bool ab_breaker_failure(struct ab_breaker *b, uint64_t source, uint64_t user,
+		uint32_t limit, uint32_t now)
 {
 	struct ab_breaker_bucket *k = current(b, now);
 
 	atomic_fetch_or_explicit(
 			&k->sources, UINT64_C(1) << (source & 63), relaxed);
+	atomic_fetch_or_explicit(&k->users, UINT64_C(1) << (user & 63), relaxed);
 	atomic_fetch_add_explicit(&k->failures, 1, relaxed);
 	return decide(b, limit, now);
 }
@@ -111,7 +124,7 @@ bool ab_breaker_is_open(const struct ab_breaker *b)
 void ab_breaker_look(
 		const struct ab_breaker *b, uint32_t now, struct ab_breaker_view *out)
 {
-	sum(b, &out->sources, &out->failures, &out->successes);
+	sum(b, out);
 	out->open = ab_breaker_is_open(b);
 	out->age = now - atomic_load_explicit(&b->since, relaxed);
 	out->suspended = atomic_load_explicit(&b->suspended, relaxed);

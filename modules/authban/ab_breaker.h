@@ -21,7 +21,8 @@
 struct ab_breaker_bucket
 {
 	_Atomic uint64_t
-			sources; /* map of distinct known-good sources that failed */
+			sources;		/* map of distinct known-good sources that failed */
+	_Atomic uint64_t users; /* of the users that failed at them */
 	_Atomic uint32_t failures, successes;
 };
 
@@ -40,17 +41,18 @@ struct ab_breaker_view
 {
 	bool open;
 	uint32_t age; /* seconds since it opened or closed */
-	uint32_t sources, failures, successes;
+	uint32_t sources, users, failures, successes;
 	uint64_t suspended;
 };
 
 /*
- * Told of each failure of a known-good pair (`source`: a keyed hash of its source)
- * and of each success. `limit`: distinct sources that open it, 0: never. `now` in
+ * Told of each failure of a known-good pair (`source`, `user`: keyed hashes) and of
+ * each success. `limit`: distinct sources, and as many distinct users, open it: one
+ * account from many addresses does not. 0: never. `now` in
  * monotonic seconds. Returns true when this call opened or closed it: tell it, once.
  */
-bool ab_breaker_failure(
-		struct ab_breaker *b, uint64_t source, uint32_t limit, uint32_t now);
+bool ab_breaker_failure(struct ab_breaker *b, uint64_t source, uint64_t user,
+		uint32_t limit, uint32_t now);
 bool ab_breaker_success(struct ab_breaker *b, uint32_t limit, uint32_t now);
 
 /* To be called now and then, so that it closes when nobody fails any more. */

@@ -48,6 +48,8 @@ bool ab_key_width_ok(const struct ab_key *key)
 
 	if(key->kind == AB_KIND_USER)
 		return key->plen == USER_BITS;
+	if(key->kind == AB_KIND_NETWORK)
+		return key->plen == (v4 ? AB_V4_BITS + AB_NETWORK_V4 : AB_NETWORK_V6);
 	if(key->kind == AB_KIND_ALLOW)
 		return key->plen
 			   >= (v4 ? AB_V4_BITS + AB_WIDEST_ALLOW_V4 : AB_WIDEST_ALLOW_V6);
@@ -252,18 +254,30 @@ static uint32_t slow_now(const struct ab_entry *e,
 	return ab_policy_leak(set, e->slow, now->mono - e->seen);
 }
 
+/* Adds to a level of eight bits. */
+static uint8_t add8(uint32_t level, uint32_t more)
+{
+	return (uint8_t)(more < SLOW_MAX - level ? level + more : SLOW_MAX);
+}
+
 /* Something happened: `more` failures that nobody told of before. */
 static void touch(struct ab_entry *e, const struct ab_settings *set,
 		const struct ab_now *now, uint32_t more)
 {
 	uint32_t level = slow_now(e, set, now);
 
-	e->slow = (more < SLOW_MAX - level ? level + more : SLOW_MAX) & 0xffu;
+	e->slow = add8(level, more);
 	e->seen = now->mono;
 }
 
+static bool is_banned(const struct ab_slot *s)
+{
+	return s->state == AB_STATE_BANNED || s->state == AB_STATE_DRY_RUN;
+}
+
 void ab_entry_count(struct ab_slot *s, const struct ab_settings *set,
-		const struct ab_now *now, uint64_t thing, uint32_t weight)
+		const struct ab_now *now, uint64_t thing, uint32_t weight,
+		uint32_t slow)
 {
 	struct ab_entry *e = s->e;
 	uint32_t maps[2];
@@ -274,7 +288,11 @@ void ab_entry_count(struct ab_slot *s, const struct ab_settings *set,
 		ab_entry_distinct(e, maps);
 		set_distinct(e, ab_distinct_add(maps[0], thing), maps[1]);
 	}
-	touch(e, set, now, weight);
+	/* while banned, `seen` tells when the last stranger was let through */
+	if(is_banned(s))
+		e->slow = add8(e->slow, slow);
+	else
+		touch(e, set, now, slow);
 	ab_entry_set_flags(e, e->flags | AB_UNSENT_COUNT);
 }
 
@@ -282,9 +300,11 @@ void ab_entry_void(struct ab_slot *s, const struct ab_settings *set,
 		const struct ab_now *now, uint32_t epoch)
 {
 	struct ab_entry *e = s->e;
+	/* the end of a dry run's ban begins an epoch of its own */
+	bool old_dry = s->state == AB_STATE_DRY_RUN && e->epoch < epoch;
 
 	ab_entry_refresh(s, set, now);
-	if(e->epoch >= epoch
+	if((e->epoch >= epoch && !old_dry)
 			|| (s->state == AB_STATE_BANNED
 					&& ab_version_second(e->version) > epoch))
 		return;
@@ -320,11 +340,12 @@ static uint16_t max16(uint16_t a, uint32_t b)
 	return b > a ? ab_saturate16(b, 0) : a;
 }
 
-void ab_entry_merge(struct ab_slot *s, const struct ab_settings *set,
+bool ab_entry_merge(struct ab_slot *s, const struct ab_settings *set,
 		const struct ab_now *now, const struct ab_others *others)
 {
 	struct ab_entry *e = s->e;
 	uint32_t news, maps[2];
+	uint64_t known;
 	unsigned age;
 
 	ab_entry_refresh(s, set, now);
@@ -332,11 +353,12 @@ void ab_entry_merge(struct ab_slot *s, const struct ab_settings *set,
 	/* an unban came in between: these were counted before it */
 	if(others->epoch < e->epoch || s->state == AB_STATE_BANNED
 			|| s->state == AB_STATE_DRY_RUN)
-		return;
+		return false;
 	age = ab_window_age(others->wstart, e->wstart, (uint32_t)set->window);
 	if(age == 2)
-		return;
+		return false;
 	ab_entry_distinct(e, maps);
+	known = atomic_load_explicit(&e->extra, relaxed);
 	if(age == 1) { /* the window turned while the answer was under way */
 		e->others[1] = max16(e->others[1], others->count[0]);
 		set_distinct(e, maps[0], maps[1] | others->distinct[0]);
@@ -349,6 +371,7 @@ void ab_entry_merge(struct ab_slot *s, const struct ab_settings *set,
 	news = (uint32_t)e->others[0] + e->others[1] - news;
 	if(news > 0)
 		touch(e, set, now, news);
+	return news > 0 || known != atomic_load_explicit(&e->extra, relaxed);
 }
 
 static uint32_t estimate(const struct ab_entry *e, uint32_t cur, uint32_t prev,

@@ -40,7 +40,8 @@ struct ab_key ab_key_user(uint64_t user);
 struct ab_key ab_key_pair(const struct ab_prefix *source, uint64_t user);
 
 /* Whether a network is narrow enough to be banned, or allowed, at all
- * (AB_WIDEST_*): by an operator, a file or a record of another proxy. */
+ * (AB_WIDEST_*): by an operator, a file or a record of another proxy. Networks that
+ * are counted, and users, have one width. */
 bool ab_key_width_ok(const struct ab_key *key);
 
 /* The moment of an operation: two clocks, never mixed. */
@@ -167,6 +168,7 @@ struct ab_view
 	uint32_t age;	/* seconds since it began */
 	uint32_t idle;	/* seconds since the last failure or change */
 	uint32_t wstart, epoch;
+	uint32_t unbanned; /* the epoch, when it is that of an unban; else 0 */
 	uint16_t reason, origin;
 	uint16_t own[2], others[2];
 	uint8_t state, proof, repeats, flags, incarnation, policy;
@@ -205,9 +207,11 @@ void ab_entry_refresh(struct ab_slot *s, const struct ab_settings *set,
 		const struct ab_now *now);
 
 /* Counts `weight` failures of a thing: the user that a source tried, the source
- * that tried a user (a keyed hash; 0: not to be counted as one). */
+ * that tried a user (a keyed hash; 0: not to be counted as one). `slow`: what it adds
+ * to the slow level. */
 void ab_entry_count(struct ab_slot *s, const struct ab_settings *set,
-		const struct ab_now *now, uint64_t thing, uint32_t weight);
+		const struct ab_now *now, uint64_t thing, uint32_t weight,
+		uint32_t slow);
 
 /* Forgets counts, repeats and ban when they are older than cluster second `epoch`:
  * a pair's, since its source was unbanned. */
@@ -226,8 +230,9 @@ void ab_entry_refund(struct ab_slot *s, const struct ab_settings *set,
 /* The cluster second of a version: when its state began. */
 uint32_t ab_version_second(uint64_t version);
 
-/* Takes over what the others have counted. Within a window sums only grow. */
-void ab_entry_merge(struct ab_slot *s, const struct ab_settings *set,
+/* Takes over what the others have counted. Within a window sums only grow. Returns
+ * whether there was anything new. */
+bool ab_entry_merge(struct ab_slot *s, const struct ab_settings *set,
 		const struct ab_now *now, const struct ab_others *others);
 
 /* What the policy is asked with; what the attempt is, is not filled in. */

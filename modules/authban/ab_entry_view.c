@@ -40,6 +40,7 @@ void ab_entry_view(const struct ab_slot *s, const struct ab_settings *set,
 	out->idle = now->mono - copy.seen;
 	out->wstart = copy.wstart;
 	out->epoch = copy.epoch;
+	out->unbanned = copy.repeats == 0 ? copy.epoch : 0;
 	out->version = copy.version;
 	out->incarnation = (uint8_t)copy.incarnation;
 }

@@ -13,7 +13,8 @@ enum fact
 {
 	FACT_SOURCE,
 	FACT_PAIR,
-	FACT_FLOW
+	FACT_FLOW,
+	FACT_FAILED_FLOW
 };
 
 /* Without a set nobody is known. */
@@ -77,5 +78,22 @@ bool ab_good_flow(const struct ab_good *g, const struct ab_party *p,
 {
 	return p->flow != 0
 		   && has(g, hash_of(g, FACT_FLOW, &p->source, p->user, p->flow), now,
+				   seconds);
+}
+
+void ab_good_failed(const struct ab_good *g, const struct ab_party *p,
+		uint32_t now, uint32_t seconds)
+{
+	if(g->facts && p->flow != 0)
+		ab_recent_touch(g->facts,
+				hash_of(g, FACT_FAILED_FLOW, &p->source, 0, p->flow), now,
+				seconds);
+}
+
+bool ab_good_failed_lately(const struct ab_good *g, const struct ab_party *p,
+		uint32_t now, uint32_t seconds)
+{
+	return p->flow != 0
+		   && has(g, hash_of(g, FACT_FAILED_FLOW, &p->source, 0, p->flow), now,
 				   seconds);
 }

@@ -35,6 +35,13 @@ struct ab_party
 bool ab_good_success(const struct ab_good *g, const struct ab_party *p,
 		uint32_t now, uint32_t seconds);
 
+/* A stranger's failure by this flow, whatever his name. Only to be told of strangers
+ * who are let through one by one, or they would crowd out the other facts. */
+void ab_good_failed(const struct ab_good *g, const struct ab_party *p,
+		uint32_t now, uint32_t seconds);
+bool ab_good_failed_lately(const struct ab_good *g, const struct ab_party *p,
+		uint32_t now, uint32_t seconds);
+
 /* A failure: the flow is not known-good any more. */
 void ab_good_failure(const struct ab_good *g, const struct ab_party *p,
 		uint32_t now, uint32_t seconds);

@@ -9,13 +9,10 @@
 
 #include <string.h>
 
-/* Networks of docs/policy.md, over 128 bits. */
-#define NETWORK_V4 (AB_V4_BITS + 24u)
-#define NETWORK_V6 48u
-
 bool ab_guard_network(const struct ab_prefix *source, struct ab_prefix *net)
 {
-	unsigned bits = ab_addr_is_v4(&source->addr) ? NETWORK_V4 : NETWORK_V6;
+	unsigned bits = ab_addr_is_v4(&source->addr) ? AB_V4_BITS + AB_NETWORK_V4
+												 : AB_NETWORK_V6;
 
 	if(source->len <= bits)
 		return false;
@@ -107,7 +104,8 @@ static uint32_t unbanned_at(
 	struct ab_key key = ab_key_source(source);
 	struct ab_view v;
 
-	return ab_table_get(j->table, &key, j->set, &j->now, &v) == 1 ? v.epoch : 0;
+	return ab_table_get(j->table, &key, j->set, &j->now, &v) == 1 ? v.unbanned
+																  : 0;
 }
 
 static void hit_pair(struct attempt *a)
@@ -118,6 +116,7 @@ static void hit_pair(struct attempt *a)
 	struct ab_judgement *j;
 
 	a->blow.at.void_before = unbanned_at(&a->g->judge, &who->source);
+	a->blow.slow = a->f->weight;
 	j = hit(a, AB_FOUND_PAIR, &key, 0);
 	a->blow.at.void_before = 0;
 	if(j->ok && (j->state == AB_STATE_BANNED || j->state == AB_STATE_DRY_RUN))
@@ -131,9 +130,9 @@ static bool ask_breaker(const struct ab_guard *g, const struct ab_failure *f,
 	if(!g->breaker)
 		return true;
 	if(out->good)
-		out->breaker_changed =
-				ab_breaker_failure(g->breaker, thing_of(g, &f->who.source),
-						(uint32_t)g->judge.set->breaker, g->judge.now.mono);
+		out->breaker_changed = ab_breaker_failure(g->breaker,
+				thing_of(g, &f->who.source), f->who.user,
+				(uint32_t)g->judge.set->breaker, g->judge.now.mono);
 	out->suspended = ab_breaker_is_open(g->breaker);
 	if(!out->suspended)
 		return true;
@@ -144,6 +143,20 @@ static bool ask_breaker(const struct ab_guard *g, const struct ab_failure *f,
 static bool was_banned(const struct ab_judgement *j)
 {
 	return j->ok && j->news && j->state == AB_STATE_BANNED;
+}
+
+/* A stranger was let through to a banned source, and was none of those who wait for
+ * their turn with the right password. */
+static void note_failed(const struct ab_guard *g, const struct ab_failure *f,
+		const struct ab_findings *out)
+{
+	const struct ab_judgement *source = &out->entry[AB_FOUND_SOURCE];
+
+	if(!out->good && out->shared && source->ok
+			&& (source->state == AB_STATE_BANNED
+					|| source->state == AB_STATE_DRY_RUN))
+		ab_good_failed(&g->good, &f->who, g->judge.now.mono,
+				AB_GUARD_TURNS * (uint32_t)g->judge.set->pace);
 }
 
 void ab_guard_failure(const struct ab_guard *g, const struct ab_failure *f,
@@ -170,7 +183,10 @@ void ab_guard_failure(const struct ab_guard *g, const struct ab_failure *f,
 			ab_policies_settings(g->policies, f->policy, g->judge.set, &a.room);
 	if(out->shared)
 		hit_pair(&a);
+	/* of a shared source the slow level is that of its strangers */
+	a.blow.slow = out->good ? 0 : f->weight;
 	hit(&a, AB_FOUND_SOURCE, &key, out->good ? 0 : f->who.user);
+	note_failed(g, f, out);
 	out->banned = was_banned(&out->entry[AB_FOUND_SOURCE])
 				  || was_banned(&out->entry[AB_FOUND_PAIR]);
 }
@@ -230,6 +246,20 @@ static enum ab_level network_level(
 	return ab_policy_level(j->set, &counts);
 }
 
+/* Without the mark at its source nobody would look for a banned pair. */
+static void note_pair(const struct ab_guard *g, const struct ab_key *key,
+		const struct ab_judgement *pair)
+{
+	struct ab_prefix p = {key->addr, key->plen};
+	struct ab_key source = ab_key_source(&p);
+
+	if(key->kind == AB_KIND_PAIR && pair->ok
+			&& (pair->state == AB_STATE_BANNED
+					|| pair->state == AB_STATE_DRY_RUN))
+		ab_judge_note_pairs(
+				&g->judge, &source, g->judge.now.mono + pair->view.ttl);
+}
+
 void ab_guard_others(const struct ab_guard *g, const struct ab_key *key,
 		const struct ab_others *others, struct ab_judgement *out)
 {
@@ -246,24 +276,24 @@ void ab_guard_others(const struct ab_guard *g, const struct ab_key *key,
 			at.limits =
 					ab_policies_settings(g->policies, v.policy, j->set, &room);
 	}
-	if(key->kind == AB_KIND_PAIR)
+	if(key->kind == AB_KIND_PAIR) {
 		at.good = ab_good_pair(
 				&g->good, &source, key->user, j->now.mono, good_time(g));
+		at.void_before = unbanned_at(j, &source);
+	}
 	if(key->kind == AB_KIND_SOURCE && !at.shared)
 		at.net_level = network_level(g, &source);
 	ab_judge_others(j, key, others, &at, out);
+	note_pair(g, key, out);
 }
 
 void ab_guard_apply(const struct ab_guard *g, const struct ab_key *key,
 		const struct ab_change *change, struct ab_judgement *out)
 {
 	const struct ab_judge *j = &g->judge;
-	struct ab_prefix p = {key->addr, key->plen};
-	struct ab_key source = ab_key_source(&p);
 
 	ab_judge_apply(j, key, change, out);
-	if(key->kind == AB_KIND_PAIR && out->ok && out->state == AB_STATE_BANNED)
-		ab_judge_note_pairs(j, &source, j->now.mono + out->view.ttl);
+	note_pair(g, key, out);
 }
 
 void ab_guard_unban(const struct ab_guard *g, const struct ab_key *key,

@@ -95,6 +95,10 @@ bool ab_guard_network(const struct ab_prefix *source, struct ab_prefix *net);
 /* The key of a network. */
 struct ab_key ab_key_network(const struct ab_prefix *net);
 
+/* A stranger who was let through to a banned source and failed waits so many times
+ * `pace` for the next try by the same flow. */
+#define AB_GUARD_TURNS 10u
+
 #define AB_USER_NOBODY 1 /* stands for "no user" in pairs */
 
 /* Applies a ban or unban that came from another proxy. */

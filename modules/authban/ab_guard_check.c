@@ -42,8 +42,8 @@ struct ab_guard_answer ab_guard_check(const struct ab_guard *g,
 {
 	const struct ab_judge *j = &g->judge;
 	struct ab_hit hit = ab_table_check(j->table, addr, source, j->now.mono);
-	bool spared =
-			hit.state != AB_STATE_NONE && hit.automatic && known(g, source);
+	bool spared = hit.state != AB_STATE_NONE && hit.automatic
+				  && (hit.shared || known(g, source));
 	struct ab_key key;
 
 	if(spared) { /* an operator may have banned the network around it */
@@ -75,11 +75,15 @@ static enum ab_state pair_state(
 	enum ab_state state = ab_table_state(j->table, &key, j->now.mono);
 	struct ab_view pair, of;
 
-	if(state != AB_STATE_BANNED
+	if(state == AB_STATE_NONE
 			|| ab_table_get(j->table, &key, j->set, &j->now, &pair) != 1)
 		return state;
+	/* epochs are seconds; within one the versions tell which was first */
 	if(ab_table_get(j->table, &source, j->set, &j->now, &of) == 1
-			&& of.epoch >= ab_version_second(pair.version))
+			&& (state == AB_STATE_DRY_RUN
+							? of.unbanned != 0 && pair.age >= of.age
+							: of.unbanned >= ab_version_second(pair.version)
+									  && of.version > pair.version))
 		return AB_STATE_NONE;
 	return (enum ab_state)pair.state;
 }
@@ -107,26 +111,57 @@ static bool in_turn(const struct ab_guard *g, const struct ab_key *key,
 	return false;
 }
 
+/* Whether strangers have to wait before a banned entry now. */
+static bool waits(const struct ab_guard *g, const struct ab_key *key,
+		enum ab_guard_verdict verdict, const struct ab_prefix *source,
+		struct ab_guard_answer *out)
+{
+	const struct ab_judge *j = &g->judge;
+	struct ab_view v;
+
+	if(ab_table_get(j->table, key, j->set, &j->now, &v) != 1
+			|| (v.state != AB_STATE_BANNED && v.state != AB_STATE_DRY_RUN)
+			|| v.idle >= (uint32_t)j->set->pace)
+		return false;
+	*out = answer(verdict, (enum ab_state)v.state, source);
+	return true;
+}
+
+/* For how long one who failed as a stranger stands back, seconds. */
+static uint32_t turns(const struct ab_guard *g)
+{
+	return AB_GUARD_TURNS * (uint32_t)g->judge.set->pace;
+}
+
 static struct ab_guard_answer look_at_stranger(
 		const struct ab_guard *g, const struct ab_party *who)
 {
 	const struct ab_judge *j = &g->judge;
 	struct ab_guard_answer out =
 			answer(AB_GUARD_PASS, AB_STATE_NONE, &who->source);
-	bool shared = known(g, &who->source);
 	struct ab_key key = ab_key_source(&who->source);
+	struct ab_key user = ab_key_user(who->user);
+	bool source = ab_table_state(j->table, &key, j->now.mono) != AB_STATE_NONE;
+	bool around =
+			source
+			|| (!known(g, &who->source)
+					&& network_state(g, &who->source, &key) != AB_STATE_NONE
+					&& !in_grace(g, &who->source));
+	bool tried = who->user != 0 && ab_table_users(j->table, j->now.mono);
 
-	if(shared && ab_table_state(j->table, &key, j->now.mono) != AB_STATE_NONE
-			&& !in_turn(g, &key, AB_GUARD_SOURCE, &who->source, &out))
+	/* who has had his try leaves the next one to others behind the address */
+	if(source && ab_good_failed_lately(&g->good, who, j->now.mono, turns(g)))
+		return answer(AB_GUARD_SOURCE,
+				ab_table_state(j->table, &key, j->now.mono), &who->source);
+	/* both are asked before the place of either is taken */
+	if(around && waits(g, &key, AB_GUARD_SOURCE, &who->source, &out))
 		return out;
-	if(!shared && network_state(g, &who->source, &key) != AB_STATE_NONE
-			&& !in_grace(g, &who->source)
-			&& !in_turn(g, &key, AB_GUARD_SOURCE, &who->source, &out))
+	if(tried && waits(g, &user, AB_GUARD_PAIR, &who->source, &out))
 		return out;
-	if(who->user == 0 || !ab_table_users(j->table, j->now.mono))
+	if(around && !in_turn(g, &key, AB_GUARD_SOURCE, &who->source, &out))
 		return out;
-	key = ab_key_user(who->user);
-	in_turn(g, &key, AB_GUARD_PAIR, &who->source, &out);
+	if(tried)
+		in_turn(g, &user, AB_GUARD_PAIR, &who->source, &out);
 	return out;
 }
 

@@ -126,7 +126,10 @@ static void conclude(struct task *t, struct ab_slot *s, enum ab_level before)
 		t->out->crossed =
 				before == AB_LEVEL_NONE && t->out->level != AB_LEVEL_NONE;
 	}
-	decide(t, s, (enum ab_proof)s->e->proof);
+	/* an operator's word is not the policy's, which spares the known-good */
+	decide(t, s,
+			s->e->proof == AB_PROOF_OPERATOR ? AB_PROOF_SCRIPT
+											 : (enum ab_proof)s->e->proof);
 	report(t, s);
 }
 
@@ -149,7 +152,8 @@ static void failure(struct ab_slot *s, void *arg)
 		ab_entry_void(s, t->j->set, &t->j->now, t->at->void_before);
 	ab_entry_refresh(s, t->j->set, &t->j->now);
 	before = is_crowd(s) ? level_of(t, s) : AB_LEVEL_NONE;
-	ab_entry_count(s, t->j->set, &t->j->now, t->blow->thing, t->blow->weight);
+	ab_entry_count(s, t->j->set, &t->j->now, t->blow->thing, t->blow->weight,
+			t->blow->slow);
 	s->e->policy = t->blow->policy & 7u;
 	/* kept for a ban that the others' shares complete later */
 	if(!is_ban(s->state))
@@ -163,10 +167,16 @@ static void merge(struct ab_slot *s, void *arg)
 	struct task *t = arg;
 	enum ab_level before;
 
+	if(t->at->void_before)
+		ab_entry_void(s, t->j->set, &t->j->now, t->at->void_before);
 	ab_entry_refresh(s, t->j->set, &t->j->now);
 	before = is_crowd(s) ? level_of(t, s) : AB_LEVEL_NONE;
-	ab_entry_merge(s, t->j->set, &t->j->now, t->others);
-	conclude(t, s, before);
+	if(ab_entry_merge(s, t->j->set, &t->j->now, t->others)) {
+		conclude(t, s, before);
+	} else { /* nothing new is no reason to judge again */
+		t->out->level = (uint8_t)before;
+		report(t, s);
+	}
 }
 
 static void change(struct ab_slot *s, void *arg)

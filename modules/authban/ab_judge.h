@@ -53,6 +53,7 @@ struct ab_blow
 {
 	uint64_t thing; /* what is counted as distinct (ab_entry_count()) */
 	uint32_t weight;
+	uint32_t slow;		 /* what it adds to the slow level: the weight, or 0 */
 	enum ab_proof proof; /* of the sender's address */
 	unsigned policy;
 	struct ab_circumstances at;

@@ -140,9 +140,11 @@ static uint32_t slow_limit(const struct ab_settings *set)
 static enum ab_reason judge_source(
 		const struct ab_settings *set, const struct ab_counts *c)
 {
-	if(c->shared)
-		return c->things > (uint32_t)set->max_users ? AB_REASON_USERS
-													: AB_REASON_NONE;
+	if(c->shared && c->things > (uint32_t)set->max_users)
+		return AB_REASON_USERS;
+	if(c->shared) /* its slow level counts strangers only */
+		return c->slow >= slow_limit(set) ? AB_REASON_STRANGERS
+										  : AB_REASON_NONE;
 	if(c->failures >= (uint32_t)set->threshold)
 		return AB_REASON_THRESHOLD;
 	if(c->failures >= (uint32_t)set->net_threshold
@@ -193,6 +195,28 @@ static enum ab_reason judge(
 	}
 }
 
+/*
+ * How long. The slow level leaks one in long_window / long_threshold seconds, so a
+ * ban for it lasts that long and need not grow: then one guess passes, or the customer
+ * with his new password. Nor does a pair wait longer than that; and one who has
+ * logged in before waits half of ban_time, each time.
+ */
+static uint32_t length_of(const struct ab_settings *set,
+		const struct ab_counts *c, enum ab_reason reason)
+{
+	uint32_t step = (uint32_t)(set->long_window / set->long_threshold);
+	uint32_t grown = ab_policy_ban_seconds(set, c->repeats, c->spread);
+
+	if(c->kind == AB_KIND_PAIR && c->good)
+		return (uint32_t)(set->ban_time + 1) / 2;
+	step += c->spread % (step / 16 + 1);
+	if(step > (uint32_t)set->ban_time_max)
+		step = (uint32_t)set->ban_time_max;
+	if(reason == AB_REASON_SLOW || reason == AB_REASON_STRANGERS)
+		return step > 0 ? step : 1;
+	return c->kind == AB_KIND_PAIR && grown > step && step > 0 ? step : grown;
+}
+
 struct ab_decision ab_policy_decide(
 		const struct ab_settings *set, const struct ab_counts *c)
 {
@@ -204,10 +228,7 @@ struct ab_decision ab_policy_decide(
 	if(d.reason == AB_REASON_NONE)
 		return d;
 	d.verdict = set->mode == AB_MODE_BAN ? AB_VERDICT_BAN : AB_VERDICT_DRY_RUN;
-	/* a customer with an old password gets in soon after he has the new one */
-	d.seconds = c->kind == AB_KIND_PAIR && c->good
-						? (uint32_t)(set->ban_time + 1) / 2
-						: ab_policy_ban_seconds(set, c->repeats, c->spread);
+	d.seconds = length_of(set, c, d.reason);
 	return d;
 }
 
@@ -236,6 +257,8 @@ bool ab_policy_limit(const struct ab_settings *set, enum ab_kind kind,
 					"users"},
 			[AB_REASON_PAIR] = {"threshold", set->threshold, set->window,
 					"failures"},
+			[AB_REASON_STRANGERS] = {"long_threshold", (int)slow_limit(set),
+					set->long_window, "failures"},
 			[AB_REASON_CAMPAIGN] = {"net_sources",
 					(int)restricted_from(set->net_sources), set->window,
 					"sources"}};
@@ -254,7 +277,7 @@ const char *ab_reason_name(enum ab_reason reason)
 {
 	static const char *const names[AB_REASON_COUNT] = {"none", "threshold",
 			"operator", "script", "network", "user_attack", "slow", "users",
-			"pair", "campaign"};
+			"pair", "campaign", "strangers"};
 
 	return (size_t)reason < AB_REASON_COUNT ? names[reason] : "none";
 }

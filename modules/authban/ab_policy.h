@@ -27,6 +27,10 @@ enum ab_mode
 #define AB_WIDEST_ALLOW_V4 8
 #define AB_WIDEST_ALLOW_V6 16
 
+/* The networks that sources are counted in together: prefix lengths. */
+#define AB_NETWORK_V4 24
+#define AB_NETWORK_V6 48
+
 /* All times in seconds. */
 struct ab_settings
 {
@@ -132,6 +136,7 @@ enum ab_reason
 	AB_REASON_USERS,	   /* a shared source: more than `max_users` users */
 	AB_REASON_PAIR,		   /* a user at a shared source */
 	AB_REASON_CAMPAIGN,	   /* a network restricted */
+	AB_REASON_STRANGERS, /* a shared source: SLOW, by users who never logged in */
 	AB_REASON_COUNT
 };
 

@@ -203,6 +203,10 @@ static uint8_t meta_of(const struct ab_slot *s)
 	if((s->state == AB_STATE_BANNED || s->state == AB_STATE_DRY_RUN)
 			&& s->e->proof != AB_PROOF_OPERATOR)
 		meta |= META_AUTO;
+	if((meta & META_AUTO)
+			&& (s->e->reason == AB_REASON_USERS
+					|| s->e->reason == AB_REASON_STRANGERS))
+		meta |= META_SHARED;
 	return (uint8_t)meta;
 }
 

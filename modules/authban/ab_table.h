@@ -80,6 +80,7 @@ struct ab_hit
 {
 	enum ab_state state;  /* NONE, BANNED or DRY_RUN */
 	bool automatic;		  /* banned by the policy, not by an operator */
+	bool shared;		  /* and because of some users among others */
 	bool pairs;			  /* some pairs of the source may be banned */
 	struct ab_prefix net; /* what is banned: the source (also when nothing is),
 							 or a network that it lies in */

@@ -44,9 +44,13 @@ static uint8_t scan_line(const struct ab_table_head *h, uint32_t bucket,
 			unsigned i = half * 4 + (unsigned)__builtin_ctzll(hits) / 16;
 			uint8_t meta = atomic_load_explicit(&l->meta[i], acquire);
 
-			if(tells(meta) && atomic_load_explicit(&l->until[i], acquire) > now
-					&& ab_entry_matches(ab_entry_at(h, bucket, i), key))
-				return meta;
+			if(tells(meta)
+					&& ab_entry_matches(ab_entry_at(h, bucket, i), key)) {
+				if(atomic_load_explicit(&l->until[i], acquire) > now)
+					return meta;
+				if((meta & META_STATE) != AB_STATE_NONE)
+					return meta & META_PAIRS;
+			}
 		}
 	}
 	return 0;
@@ -129,6 +133,7 @@ static void hit_by(
 {
 	hit->state = state_of(meta);
 	hit->automatic = (meta & META_AUTO) != 0;
+	hit->shared = (meta & META_SHARED) != 0;
 	hit->net = *net;
 }
 
@@ -185,6 +190,18 @@ struct ab_hit ab_table_check(const struct ab_table *t, const struct ab_addr *a,
 	return hit;
 }
 
+static bool allows(const struct ab_table_head *h, const struct ab_addr *a,
+		unsigned bits, uint32_t now, struct ab_prefix *net)
+{
+	struct ab_prefix p = ab_prefix_make(a, bits);
+
+	if(state_of(read_prefix(h, AB_KIND_ALLOW, &p, now)) != AB_STATE_BANNED)
+		return false;
+	if(net)
+		*net = p;
+	return true;
+}
+
 bool ab_table_allowed(const struct ab_table *t, const struct ab_addr *a,
 		uint32_t now_mono, struct ab_prefix *net)
 {
@@ -192,16 +209,10 @@ bool ab_table_allowed(const struct ab_table *t, const struct ab_addr *a,
 	unsigned shortest = ab_addr_is_v4(a) ? AB_V4_BITS : 0;
 	unsigned bits;
 
-	for(bits = 128; bits + 1 > shortest; bits--) {
-		struct ab_prefix p = ab_prefix_make(a, bits);
-
+	for(bits = 128; bits >= shortest; bits--) {
 		if((bits == 128 || in_use(h->allow_nets, bits))
-				&& state_of(read_prefix(h, AB_KIND_ALLOW, &p, now_mono))
-						   == AB_STATE_BANNED) {
-			if(net)
-				*net = p;
+				&& allows(h, a, bits, now_mono, net))
 			return true;
-		}
 		if(bits == 0)
 			break;
 	}

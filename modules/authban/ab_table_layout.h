@@ -16,6 +16,9 @@
 #define META_PAIRS 0x10u /* a source: pairs of it may be banned until `until` */
 #define META_AUTO \
 	0x20u /* banned by the policy, so known-good users are spared */
+#define META_SHARED \
+	0x40u /* banned as a shared source: somebody is known there,
+							  here or on another proxy */
 #define META_SPILLED 0x80u /* meta[0]: some keys of this bucket are elsewhere */
 
 /* The index of one bucket: 64 bytes, one cache line. */

@@ -5,15 +5,18 @@
  */
 #include "ab_token.h"
 
+#include "ab_siphash.h"
+
 #include <string.h>
 
 #define VERSION 1
 #define MAC_BYTES 16
 #define BODY_BYTES 8 /* version, expiry, check of the nonce */
 #define BYTES (BODY_BYTES + MAC_BYTES)
-#define NONCE_MAX 256 /* of a nonce that takes part in its check */
 
 _Static_assert(BYTES / 3 * 4 == AB_TOKEN_LEN, "no padding");
+
+#define NONCE_MAX 256 /* bytes of a nonce that take part in its check */
 
 static const char alphabet[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -33,11 +36,23 @@ static void encode(const uint8_t in[static BYTES], char *out)
 	}
 }
 
+static void put_expiry(uint8_t *p, uint32_t expiry)
+{
+	p[0] = (uint8_t)(expiry >> 24);
+	p[1] = (uint8_t)(expiry >> 16);
+	p[2] = (uint8_t)(expiry >> 8);
+	p[3] = (uint8_t)expiry;
+}
+
 static int digit(char c)
 {
-	const char *p = c ? strchr(alphabet, c) : NULL;
-
-	return p ? (int)(p - alphabet) : -1;
+	if(c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if(c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if(c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '-' ? 62 : c == '_' ? 63 : -1;
 }
 
 static bool decode(const char *in, uint8_t out[static BYTES])
@@ -57,65 +72,104 @@ static bool decode(const char *in, uint8_t out[static BYTES])
 	return true;
 }
 
-static void sign_body(const struct ab_mac *mac, const struct ab_addr *addr,
-		const uint8_t body[static BODY_BYTES], uint8_t out[static AB_MAC_LEN])
+static void sign(const struct ab_mac *mac, const struct ab_addr *addr,
+		uint32_t expiry, uint8_t out[static MAC_BYTES])
 {
-	uint8_t data[4 + 16 + BODY_BYTES] = {'a', 'd', 'd', 'r'};
+	uint8_t data[5 + 16 + 4] = {'a', 'd', 'd', 'r', VERSION};
+	uint8_t full[AB_MAC_LEN];
 
-	memcpy(data + 4, addr->b, 16);
-	memcpy(data + 20, body, BODY_BYTES);
-	mac->sign(mac->key, data, sizeof(data), out);
+	memcpy(data + 5, addr->b, 16);
+	put_expiry(data + 21, expiry);
+	mac->sign(mac->key, data, sizeof(data), full);
+	memcpy(out, full, MAC_BYTES);
 }
 
-static void check_of_nonce(const struct ab_mac *mac, const char *nonce,
+/* The MAC, out of the table when it was asked for lately. What is in the table is
+ * our own work, never something that was shown, so nobody can put a lie there. */
+static const uint8_t *mac_of(struct ab_token_maker *maker,
+		const struct ab_addr *addr, uint32_t expiry)
+{
+	uint64_t at = (ab_load_le64(addr->b + 8) ^ ab_load_le64(addr->b))
+				  * UINT64_C(0x9e3779b97f4a7c15);
+	struct ab_token_row *row = &maker->row[at >> 55];
+
+	_Static_assert(AB_TOKEN_ROWS == 1 << (64 - 55), "rows");
+	if(row->expiry != expiry || expiry == 0
+			|| !ab_addr_equal(&row->addr, addr)) {
+		sign(&maker->mac, addr, expiry, row->mac);
+		row->addr = *addr;
+		row->expiry = expiry;
+	}
+	return row->mac;
+}
+
+static void check_of_nonce(const uint8_t key[static 16],
+		const struct ab_addr *addr, uint32_t expiry, const char *nonce,
 		size_t len, uint8_t out[static 3])
 {
-	uint8_t data[4 + NONCE_MAX] = {'n', 'o', 'n', 'c'};
-	uint8_t full[AB_MAC_LEN];
+	uint8_t data[16 + 4 + NONCE_MAX];
+	uint64_t h;
 
 	if(len > NONCE_MAX)
 		len = NONCE_MAX;
-	memcpy(data + 4, nonce, len);
-	mac->sign(mac->key, data, 4 + len, full);
-	memcpy(out, full, 3);
+	memcpy(data, addr->b, 16);
+	put_expiry(data + 16, expiry);
+	memcpy(data + 20, nonce, len);
+	h = ab_siphash13(key, data, 20 + len);
+	out[0] = (uint8_t)h;
+	out[1] = (uint8_t)(h >> 8);
+	out[2] = (uint8_t)(h >> 16);
 }
 
-void ab_token_make(const struct ab_mac *mac, const struct ab_mac *nonce_mac,
-		const struct ab_addr *addr, uint32_t expiry, const char *nonce,
-		size_t nonce_len, char out[static AB_TOKEN_LEN])
+static uint32_t round_up(uint32_t expiry)
 {
-	uint8_t bytes[BYTES] = {VERSION, (uint8_t)(expiry >> 24),
-			(uint8_t)(expiry >> 16), (uint8_t)(expiry >> 8), (uint8_t)expiry};
-	uint8_t full[AB_MAC_LEN];
+	uint32_t rest = expiry % AB_TOKEN_STEP;
 
-	check_of_nonce(nonce_mac, nonce, nonce_len, bytes + 5);
-	sign_body(mac, addr, bytes, full);
-	memcpy(bytes + BODY_BYTES, full, MAC_BYTES);
+	return rest == 0 || expiry > UINT32_MAX - AB_TOKEN_STEP
+				   ? expiry
+				   : expiry + AB_TOKEN_STEP - rest;
+}
+
+void ab_token_make(struct ab_token_maker *maker,
+		const uint8_t nonce_key[static 16], const struct ab_addr *addr,
+		uint32_t expiry, const char *nonce, size_t nonce_len,
+		char out[static AB_TOKEN_LEN])
+{
+	uint8_t bytes[BYTES] = {VERSION};
+
+	expiry = round_up(expiry);
+	put_expiry(bytes + 1, expiry);
+	check_of_nonce(nonce_key, addr, expiry, nonce, nonce_len, bytes + 5);
+	memcpy(bytes + BODY_BYTES, mac_of(maker, addr, expiry), MAC_BYTES);
 	encode(bytes, out);
 }
 
-enum ab_token_result ab_token_check(const struct ab_mac *mac,
+enum ab_token_result ab_token_check(struct ab_token_maker *maker,
 		const struct ab_addr *addr, uint32_t now, const char *text, size_t len,
 		struct ab_token *out)
 {
-	uint8_t bytes[BYTES], full[AB_MAC_LEN];
+	uint8_t bytes[BYTES];
+	uint32_t expiry;
 
 	if(len != AB_TOKEN_LEN || !decode(text, bytes) || bytes[0] != VERSION)
 		return AB_TOKEN_MALFORMED;
-	sign_body(mac, addr, bytes, full);
-	if(!ab_mac_equal(full, bytes + BODY_BYTES, MAC_BYTES))
+	expiry = (uint32_t)bytes[1] << 24 | (uint32_t)bytes[2] << 16
+			 | (uint32_t)bytes[3] << 8 | bytes[4];
+	if(!ab_mac_equal(
+			   mac_of(maker, addr, expiry), bytes + BODY_BYTES, MAC_BYTES))
 		return AB_TOKEN_FORGED;
-	out->expiry = (uint32_t)bytes[1] << 24 | (uint32_t)bytes[2] << 16
-				  | (uint32_t)bytes[3] << 8 | bytes[4];
+	out->addr = *addr;
+	out->expiry = expiry;
 	memcpy(out->nonce_check, bytes + 5, sizeof(out->nonce_check));
-	return out->expiry < now ? AB_TOKEN_EXPIRED : AB_TOKEN_OK;
+	return expiry < now ? AB_TOKEN_EXPIRED : AB_TOKEN_OK;
 }
 
-bool ab_token_has_nonce(const struct ab_mac *nonce_mac,
+bool ab_token_has_nonce(const uint8_t nonce_key[static 16],
 		const struct ab_token *token, const char *nonce, size_t nonce_len)
 {
 	uint8_t check[3];
 
-	check_of_nonce(nonce_mac, nonce, nonce_len, check);
+	check_of_nonce(
+			nonce_key, &token->addr, token->expiry, nonce, nonce_len, check);
 	return ab_mac_equal(check, token->nonce_check, sizeof(check));
 }

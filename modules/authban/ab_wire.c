@@ -295,10 +295,13 @@ static bool get_text(
 
 static bool state_in_range(const struct ab_wire_state *s)
 {
+	static const struct ab_addr nobody;
 	struct ab_prefix p;
 
 	if(s->key.kind == AB_KIND_FREE || s->key.kind >= AB_KIND_MAX
 			|| (s->key.user != 0) != (s->key.kind == AB_KIND_PAIR)
+			|| (s->key.kind == AB_KIND_USER
+					&& ab_addr_equal(&s->key.addr, &nobody))
 			|| s->key.plen > 128
 			/* no record bans half of the internet, whoever wrote it */
 			|| !ab_key_width_ok(&s->key))

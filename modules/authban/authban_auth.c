@@ -5,10 +5,10 @@
  */
 #include "authban_auth.h"
 
-#include "ab_token.h"
 #include "authban_mac.h"
 #include "authban_params.h"
 #include "authban_shared.h"
+#include "authban_token.h"
 
 #include "core/data_lump_rpl.h"
 #include "core/dprint.h"
@@ -107,7 +107,7 @@ int authban_auth_init(void)
 		return -1;
 	nonce_expire = auth.nonce_expire;
 	algorithm = auth_param("algorithm", PARAM_STR);
-	if(find_challenge_avp() < 0 || authban_mac_nonce_init(auth_secret()) < 0)
+	if(find_challenge_avp() < 0 || authban_nonce_key_init(auth_secret()) < 0)
 		return -1;
 	bound = 1;
 	return 0;
@@ -115,7 +115,7 @@ int authban_auth_init(void)
 
 /* --- evidence --- */
 
-static int is_stream(const sip_msg_t *msg)
+int authban_is_stream(const sip_msg_t *msg)
 {
 	switch(msg->rcv.proto) {
 		case PROTO_TCP:
@@ -150,12 +150,11 @@ static enum ab_credentials shape_of(dig_cred_t *cred)
 static bool has_token(
 		sip_msg_t *msg, const dig_cred_t *cred, struct ab_token *token)
 {
-	struct ab_now now = authban_now();
 	struct ab_addr addr;
 
 	authban_addr(&addr, &msg->rcv.src_ip);
-	return ab_token_check(authban_mac_token(), &addr, ab_now_cluster_s(&now),
-				   cred->opaque.s, (size_t)cred->opaque.len, token)
+	return authban_token_check(
+				   &addr, cred->opaque.s, (size_t)cred->opaque.len, token)
 		   == AB_TOKEN_OK;
 }
 
@@ -167,7 +166,7 @@ static bool nonce_is_ours(sip_msg_t *msg, const dig_cred_t *cred)
 
 	return authban_params.proof != AUTHBAN_PROOF_TOKEN
 		   || (cred->nonce.len > 0 && has_token(msg, cred, &token)
-				   && ab_token_has_nonce(authban_mac_nonce(), &token,
+				   && ab_token_has_nonce(authban_nonce_key(), &token,
 						   cred->nonce.s, (size_t)cred->nonce.len));
 }
 
@@ -272,20 +271,47 @@ static size_t put_part(char *out, const str *part)
 	return n + 1;
 }
 
-/* The same for a retransmission and for a replay of the same answer. */
-static uint64_t answer_of(const sip_msg_t *msg, const dig_cred_t *cred)
+uint64_t authban_answer(const struct ab_addr *addr, const str *name,
+		const str *nonce, const str *nc, const str *response)
 {
-	const str *parts[] = {
-			&cred->username.whole, &cred->nonce, &cred->nc, &cred->response};
-	char data[sizeof(struct ab_addr) + 4 * (PART_MAX + 1)];
-	struct ab_addr addr;
-	size_t n = sizeof(addr), i;
+	const str *parts[] = {name, nonce, nc, response};
+	char data[sizeof(*addr) + 4 * (PART_MAX + 1)];
+	size_t n = sizeof(*addr), i;
 
-	authban_addr(&addr, &msg->rcv.src_ip);
-	memcpy(data, &addr, sizeof(addr));
+	memcpy(data, addr, sizeof(*addr));
 	for(i = 0; i < 4; i++)
 		n += put_part(data + n, parts[i]);
 	return authban_keyed_hash(data, n);
+}
+
+static uint64_t answer_of(const sip_msg_t *msg, const dig_cred_t *cred)
+{
+	struct ab_addr addr;
+
+	authban_addr(&addr, &msg->rcv.src_ip);
+	return authban_answer(&addr, &cred->username.whole, &cred->nonce, &cred->nc,
+			&cred->response);
+}
+
+/* What all credentials of a request tell of the sender's address. Asked for twice of
+ * most requests, before and after the auth function, so it is remembered. */
+static void look_at_address(sip_msg_t *msg, struct authban_evidence *out)
+{
+	static struct authban_evidence last;
+	static unsigned int last_id;
+	static int last_pid;
+
+	if(last_id != msg->id || last_pid != msg->pid) {
+		memset(&last, 0, sizeof(last));
+		look_at_headers(msg, msg->authorization, &last);
+		look_at_headers(msg, msg->proxy_auth, &last);
+		if(authban_is_stream(msg))
+			last.proof = AB_PROOF_STREAM;
+		last_id = msg->id;
+		last_pid = msg->pid;
+	}
+	out->any_credentials = last.any_credentials;
+	out->proof = last.proof;
 }
 
 void authban_evidence(sip_msg_t *msg, int judged, struct authban_evidence *out)
@@ -297,13 +323,10 @@ void authban_evidence(sip_msg_t *msg, int judged, struct authban_evidence *out)
 	if(parse_headers(msg, HDR_EOH_F, 0) < 0)
 		LM_DBG("cannot parse all headers\n");
 	if(!msg->authorization && !msg->proxy_auth) {
-		out->proof = is_stream(msg) ? AB_PROOF_STREAM : AB_PROOF_NONE;
+		out->proof = authban_is_stream(msg) ? AB_PROOF_STREAM : AB_PROOF_NONE;
 		return;
 	}
-	look_at_headers(msg, msg->authorization, out);
-	look_at_headers(msg, msg->proxy_auth, out);
-	if(is_stream(msg))
-		out->proof = AB_PROOF_STREAM;
+	look_at_address(msg, out);
 	cred = judged ? judged_credentials(msg) : NULL;
 	if(!cred)
 		return;
@@ -359,7 +382,6 @@ static str nonce_of(const char *hf, int len)
 static int add_token(sip_msg_t *msg, const str *hf, char *out, int size)
 {
 	static const char open[] = ", opaque=\"", close[] = "\"\r\n";
-	struct ab_now now = authban_now();
 	str nonce = nonce_of(hf->s, hf->len);
 	struct ab_addr addr;
 	char *p = out;
@@ -374,9 +396,8 @@ static int add_token(sip_msg_t *msg, const str *hf, char *out, int size)
 	memcpy(p, open, sizeof(open) - 1);
 	p += sizeof(open) - 1;
 	authban_addr(&addr, &msg->rcv.src_ip);
-	ab_token_make(authban_mac_token(), authban_mac_nonce(), &addr,
-			ab_now_cluster_s(&now) + (uint32_t)nonce_expire + TOKEN_SLACK,
-			nonce.s ? nonce.s : "", (size_t)nonce.len, p);
+	authban_token_make(&addr, (uint32_t)nonce_expire + TOKEN_SLACK,
+			authban_nonce_key(), nonce.s ? nonce.s : "", (size_t)nonce.len, p);
 	p += AB_TOKEN_LEN;
 	memcpy(p, close, sizeof(close) - 1);
 	return (int)(p - out) + (int)sizeof(close) - 1;

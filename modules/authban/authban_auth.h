@@ -49,6 +49,14 @@ struct authban_evidence
  */
 void authban_evidence(sip_msg_t *msg, int judged, struct authban_evidence *out);
 
+/* Whether the transport itself proves the sender's address. */
+int authban_is_stream(const sip_msg_t *msg);
+
+/* A hash of one answer to a challenge: the same for a retransmission and for a
+ * replay of it. */
+uint64_t authban_answer(const struct ab_addr *addr, const str *name,
+		const str *nonce, const str *nc, const str *response);
+
 /*
  * Asks auth again whether it accepts the nonce of the judged credentials.
  * `strict`: and that it was made for this source address; then a nonce that may

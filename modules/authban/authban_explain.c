@@ -21,7 +21,20 @@ static uint32_t counted(const struct ab_view *v, const struct ab_limit *limit)
 {
 	if(limit->unit[0] != 'f')
 		return v->users;
-	return v->reason == AB_REASON_SLOW ? v->slow : v->failures;
+	return v->reason == AB_REASON_SLOW || v->reason == AB_REASON_STRANGERS
+				   ? v->slow
+				   : v->failures;
+}
+
+/* A pair may have had a lower limit than the one of its reason (docs/policy.md). */
+static void limit_of_pair(const struct ab_view *v,
+		const struct ab_settings *set, struct ab_limit *limit)
+{
+	if(v->key.kind != AB_KIND_PAIR || v->reason != AB_REASON_PAIR
+			|| v->failures >= (uint32_t)limit->value)
+		return;
+	limit->name = v->repeats > 1 ? "banned before, limit" : "net_threshold";
+	limit->value = v->repeats > 1 ? 1 : set->net_threshold;
 }
 
 const char *authban_explain(
@@ -30,15 +43,18 @@ const char *authban_explain(
 	const char *reason =
 			ab_names_text(ab_table_names(authban_table()), v->reason);
 	struct ab_settings room;
+	const struct ab_settings *set = limits_of(v, &room);
 	struct ab_limit limit;
 
-	if(ab_policy_limit(limits_of(v, &room), (enum ab_kind)v->key.kind,
-			   (enum ab_reason)v->reason, &limit))
+	if(ab_policy_limit(set, (enum ab_kind)v->key.kind,
+			   (enum ab_reason)v->reason, &limit)) {
+		limit_of_pair(v, set, &limit);
 		snprintf(out, AUTHBAN_EXPLAIN_MAX, "%s: %u %s in %d s (%s %d)", reason,
 				counted(v, &limit), limit.unit, limit.window, limit.name,
 				limit.value);
-	else
+	} else {
 		snprintf(out, AUTHBAN_EXPLAIN_MAX, "%s", reason);
+	}
 	return out;
 }
 

@@ -25,11 +25,11 @@ struct hmac_key
 	SHA256_CTX inner, outer;
 };
 
-static struct hmac_key token_key, wire_key, nonce_key;
-static uint8_t user_key[16];
+static struct hmac_key token_key, wire_key;
+static uint8_t user_key[16], nonce_key[16], upstream_key[16];
 static bool keys_shared;
 
-static struct ab_mac token_mac, wire_mac, nonce_mac;
+static struct ab_mac token_mac, wire_mac;
 
 static void hmac_prepare(struct hmac_key *k, const void *key, size_t len)
 {
@@ -134,13 +134,15 @@ int authban_keys_init(void)
 	hmac_prepare(&wire_key, key, sizeof(key));
 	derive(secret, len, "authban user 1", key);
 	memcpy(user_key, key, sizeof(user_key));
+	derive(secret, len, "authban upstream 1", key);
+	memcpy(upstream_key, key, sizeof(upstream_key));
 	memset(secret, 0, sizeof(secret));
 	token_mac = (struct ab_mac){hmac_sign, &token_key};
 	wire_mac = (struct ab_mac){keys_shared ? hmac_sign : NULL, &wire_key};
 	return 0;
 }
 
-int authban_mac_nonce_init(const char *secret)
+int authban_nonce_key_init(const char *secret)
 {
 	static const char label[] = "authban nonce 1";
 	uint8_t own[AB_MAC_LEN], key[AB_MAC_LEN];
@@ -152,14 +154,18 @@ int authban_mac_nonce_init(const char *secret)
 		hmac_sign(&token_key, secret, strlen(secret), own);
 	}
 	authban_hmac_sha256(own, sizeof(own), label, sizeof(label) - 1, key);
-	hmac_prepare(&nonce_key, key, sizeof(key));
-	nonce_mac = (struct ab_mac){hmac_sign, &nonce_key};
+	memcpy(nonce_key, key, sizeof(nonce_key));
 	return 0;
 }
 
-const struct ab_mac *authban_mac_nonce(void)
+const uint8_t *authban_nonce_key(void)
 {
-	return &nonce_mac;
+	return nonce_key;
+}
+
+const uint8_t *authban_upstream_key(void)
+{
+	return upstream_key;
 }
 
 bool authban_keys_shared(void)

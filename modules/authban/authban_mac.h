@@ -28,10 +28,14 @@ bool authban_keys_shared(void);
 /* For tokens. */
 const struct ab_mac *authban_mac_token(void);
 
-/* For the check of nonces in tokens: made of the cluster key and `secret`, that
- * of the nonces; NULL or empty: a secret of this start. 0, or -1 (logged). */
-int authban_mac_nonce_init(const char *secret);
-const struct ab_mac *authban_mac_nonce(void);
+/* For the check of nonces in tokens (ab_token.h): made of the cluster key and
+ * `secret`, that of the nonces; NULL or empty: a secret of this start. 0, or -1
+ * (logged). */
+int authban_nonce_key_init(const char *secret);
+const uint8_t *authban_nonce_key(void);
+
+/* The same for nonces of a registrar behind this proxy. */
+const uint8_t *authban_upstream_key(void);
 
 /* For records in Redis; sign is NULL without a cluster key. */
 const struct ab_mac *authban_mac_wire(void);

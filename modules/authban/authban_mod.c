@@ -14,6 +14,7 @@
  *   authban_allow                   who is never banned
  *   authban_early                   datagrams dropped before parsing
  *   authban_limit                   how many strangers are challenged
+ *   authban_replies, _outcome, _opaque    attempts that others judge
  *   authban_rpc, _stats, _log       what operators see
  *   authban_events                  event routes, and their process
  *   authban_proc, _store, _load, _redis   the process that talks to Redis
@@ -29,6 +30,7 @@
 #include "authban_proc.h"
 #include "authban_pv.h"
 #include "authban_rc.h"
+#include "authban_replies.h"
 #include "authban_rpc.h"
 #include "authban_script.h"
 #include "authban_shared.h"
@@ -51,7 +53,8 @@ static int mod_init(void)
 	if(authban_keys_init() < 0 || authban_shared_init() < 0)
 		return -1;
 	if(authban_allow_init() < 0 || authban_auth_init() < 0
-			|| authban_stats_init() < 0 || authban_limit_init() < 0)
+			|| authban_stats_init() < 0 || authban_limit_init() < 0
+			|| authban_replies_init() < 0)
 		return -1;
 	if(authban_proc_init(*authban_params.redis ? &redis_url : NULL) < 0
 			|| authban_events_init() < 0)

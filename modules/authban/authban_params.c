@@ -169,6 +169,8 @@ static const struct row rows[] = {
 		{"ipv4_prefix", ROW_NUMBER, &authban_params.ipv4_prefix, 16, 32},
 		{"ipv6_prefix", ROW_NUMBER, &authban_params.ipv6_prefix, 48, 128},
 		{"early", ROW_NUMBER, &authban_params.early, 0, 1},
+		{"watch_replies", ROW_NUMBER, &authban_params.watch_replies, 0, 1},
+		{"watch_403", ROW_NUMBER, &authban_params.watch_403, 0, 1},
 		{"sync_interval", ROW_NUMBER, &authban_params.sync_interval, 1, 1000},
 		{"redis_start_timeout", ROW_NUMBER, &authban_params.redis_start_timeout,
 				0, 60},
@@ -411,7 +413,7 @@ static int set_param(const char *name, modparam_t type, void *val)
 	X(redis_shards) X(redis_tls_ca) X(redis_tls_cert) X(redis_tls_key) \
 	X(node) X(cluster_key) X(cluster_key_file) X(allow) X(allow_file) \
 	X(backend_timeout) X(result_map) X(challenge_limit) X(challenge_slip) \
-	X(event_callback)
+	X(event_callback) X(watch_replies) X(watch_403)
 /* clang-format on */
 
 #define SETTER(name)                                       \

@@ -38,6 +38,8 @@ struct authban_params
 	int size;
 	int ipv4_prefix, ipv6_prefix;
 	int early;				 /* drop banned datagrams before parsing */
+	int watch_replies;		 /* judge by the replies that go downstream */
+	int watch_403;			 /* a 403 is a refusal too */
 	int sync_interval;		 /* ms between two batches */
 	int redis_start_timeout; /* s to wait for Redis before SIP is served */
 	const char *redis;		 /* "": stands alone */

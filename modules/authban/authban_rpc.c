@@ -79,14 +79,14 @@ static int add_kinds(rpc_t *rpc, void *h, const struct kinds *k)
 	struct ab_breaker_view b;
 
 	ab_breaker_look(g->breaker, g->judge.now.mono, &b);
-	return rpc->struct_add(h, "dddddddsddddd", "sources", k->sources, "pairs",
+	return rpc->struct_add(h, "dddddddsdddddd", "sources", k->sources, "pairs",
 			k->pairs, "pairs_banned", k->pairs_banned, "networks", k->networks,
 			"networks_restricted", k->networks_restricted, "users", k->users,
 			"users_restricted", k->users_restricted, "breaker",
 			b.open ? "open" : "closed", "breaker_age", (int)b.age,
-			"breaker_sources", (int)b.sources, "breaker_failures",
-			(int)b.failures, "breaker_successes", (int)b.successes,
-			"breaker_suspended", (int)b.suspended);
+			"breaker_sources", (int)b.sources, "breaker_users", (int)b.users,
+			"breaker_failures", (int)b.failures, "breaker_successes",
+			(int)b.successes, "breaker_suspended", (int)b.suspended);
 }
 
 static const char *redis_word(const struct authban_sync_state *s)

@@ -123,6 +123,27 @@ static int unban_inside(
 	return lifted;
 }
 
+/* Nothing is known of the source itself: is it its network that holds it up? */
+static bool fault_of_network(rpc_t *rpc, void *ctx, const struct ab_judge *j,
+		const struct authban_rpc_target *at)
+{
+	struct ab_prefix net;
+	struct ab_key key;
+	char text[AB_PREFIX_TEXT];
+
+	if(!ab_guard_network(&at->p, &net))
+		return false;
+	key = ab_key_network(&net);
+	if(ab_table_state(j->table, &key, j->now.mono) == AB_STATE_NONE)
+		return false;
+	rpc->fault(ctx, 409,
+			"%.*s is not banned, but strangers in its network %s wait: unban"
+			" that, or authban.allow_add %.*s",
+			at->text.len, at->text.s, ab_prefix_print(&net, text), at->text.len,
+			at->text.s);
+	return true;
+}
+
 /* Lifts what a target names. Returns how many, -1 with a fault set. */
 static int unban(rpc_t *rpc, void *ctx, const struct ab_judge *j,
 		const struct authban_rpc_target *at)
@@ -143,7 +164,7 @@ static int unban(rpc_t *rpc, void *ctx, const struct ab_judge *j,
 	ab_judge_unban(j, &key, AB_REASON_OPERATOR, &out);
 	authban_news(&out);
 	unban_inside(j, &at->p, true);
-	return out.ok;
+	return !out.ok && fault_of_network(rpc, ctx, j, at) ? -1 : out.ok;
 }
 
 void authban_rpc_unban(rpc_t *rpc, void *ctx)

@@ -140,8 +140,20 @@ static int add_allowed(rpc_t *rpc, void *h, const struct ab_prefix *p,
 			"the allow-list wins: nothing is counted, no ban is in force");
 }
 
+/* Whether strangers at this source have to wait because of its network. */
+static bool has_to_wait(const struct ab_judge *j, const struct ab_prefix *p)
+{
+	struct ab_prefix net;
+	struct ab_key key;
+
+	if(!ab_guard_network(p, &net))
+		return false;
+	key = ab_key_network(&net);
+	return ab_table_state(j->table, &key, j->now.mono) != AB_STATE_NONE;
+}
+
 /* The entry that decides on an address: its own, or a banned network's. Of one who
- * only has logged in nothing is kept but that. */
+ * only has logged in, or waits, nothing is kept but that. */
 static bool find_view(
 		const struct ab_guard *g, const struct ab_prefix *p, struct ab_view *v)
 {
@@ -153,8 +165,8 @@ static bool find_view(
 		return true;
 	memset(v, 0, sizeof(*v));
 	v->key = key;
-	return ab_good_source(
-			&g->good, p, j->now.mono, (uint32_t)j->set->good_time);
+	return ab_good_source(&g->good, p, j->now.mono, (uint32_t)j->set->good_time)
+		   || has_to_wait(j, p);
 }
 
 static int add_known(rpc_t *rpc, void *h, const struct ab_guard *g,

@@ -41,6 +41,12 @@ struct authban_request *authban_request(sip_msg_t *msg)
 	return &request;
 }
 
+enum ab_class authban_class_of(const sip_msg_t *msg)
+{
+	return request.id == msg->id && request.pid == msg->pid ? request.class
+															: AB_CLASS_NONE;
+}
+
 int authban_source_of(sip_msg_t *msg, struct ab_addr *addr)
 {
 	/* before parsing the message is a fake one: ask for the real datagram */
@@ -73,11 +79,15 @@ static int result_of(enum authban_verdict verdict)
 static int ki_check(sip_msg_t *msg)
 {
 	struct ab_addr addr;
+	int rc;
 
 	/* no address: nothing to judge, so it passes */
-	return authban_source_of(msg, &addr) < 0
-				   ? PASS
-				   : result_of(authban_check_message(msg, &addr));
+	if(authban_source_of(msg, &addr) < 0)
+		return PASS;
+	rc = result_of(authban_check_message(msg, &addr));
+	if(rc == PASS && !ksr_evrt_rcvnetinfo_get())
+		authban_request(msg)->checked = true;
+	return rc;
 }
 
 static int ki_check_ip(sip_msg_t *msg, str *ip)
@@ -123,17 +133,22 @@ static void count_class(enum ab_class class)
 		counter_inc(*counters[class]);
 }
 
-/* The number of a policy's name; one that is not known is the settings'. */
+/* The number of a policy's name; one that is not known is the settings'. The name may
+ * come out of a message, so it is told once a process, and not what it is. */
 static unsigned policy_of(const str *name)
 {
+	static bool told;
 	unsigned n;
 
 	if(!name || name->len <= 0)
 		return 0;
 	n = ab_policies_find(&authban_params.policies, name->s, (size_t)name->len);
-	if(n == 0)
-		LM_WARN("authban_result: there is no policy %.*s\n",
-				name->len < 32 ? name->len : 32, name->s);
+	if(n == 0 && !told) {
+		told = true;
+		LM_WARN("authban_result: there is no policy of such a name (%d"
+				" characters); the settings are taken\n",
+				name->len);
+	}
 	return n;
 }
 
@@ -159,7 +174,8 @@ static int judge_result(sip_msg_t *msg, int rc, str *name, str *policy)
 	if(!ab_class_is_failure(req->class)
 			|| authban_source_of(msg, &failure.addr) < 0)
 		return DENY;
-	if(name && name->len > 0)
+	/* a success is known by the name in the credentials, so a failure is too */
+	if(ev.user.len <= 0 && name && name->len > 0)
 		ev.user = *name;
 	failure.user = authban_user_hash(&ev.user, &ev.realm);
 	failure.answer = ev.answer;
@@ -195,7 +211,8 @@ static int ki_challenge(sip_msg_t *msg, str *realm, int flags)
 		return PASS;
 	if(req->banned
 			|| (authban_source_of(msg, &addr) == 0
-					&& (authban_verdict(&addr) == AUTHBAN_BLOCK
+					&& ((!req->checked
+								&& authban_verdict(&addr) == AUTHBAN_BLOCK)
 							|| authban_limit_reached(msg, req, &addr))))
 		return DENY;
 	return authban_send_challenge(

@@ -23,11 +23,16 @@ struct authban_request
 	int pid;
 	enum ab_class class;
 	enum ab_proof proof;
-	bool banned; /* source or pair, by this very request */
+	bool checked; /* authban_check() has let it pass */
+	bool banned;  /* source or pair, by this very request */
 };
 
 /* The notes on a message; empty ones when it is another than before. */
 struct authban_request *authban_request(sip_msg_t *msg);
+
+/* The class that was found for a message, AB_CLASS_NONE when it is not the one
+ * that this process works on, or was not judged. Keeps the notes as they are. */
+enum ab_class authban_class_of(const sip_msg_t *msg);
 
 /*
  * The source of a message: the datagram's or connection's address, in

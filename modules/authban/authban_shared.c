@@ -108,6 +108,7 @@ static int init_guard(void)
 		return -1;
 	}
 	memset(guard.breaker, 0, sizeof(*guard.breaker));
+	guard.breaker->since = authban_now_mono();
 	guard.policies = &authban_params.policies;
 	authban_keyed_key(guard.hash_key);
 	return authban_random(guard.good.key, sizeof(guard.good.key));

@@ -81,8 +81,9 @@ static counter_def_t defs[] = {
 	GAUGE("suspended", GAUGE_SUSPENDED, "failures not judged by the breaker"),
 	COUNTER(events_dropped, "events of which no route was told"),
 	COUNTER(challenges_suppressed, "challenges above challenge_limit"),
+	COUNTER(expired_nonces, "refusals taken for an expired nonce"),
 	GAUGE("entries", GAUGE_ENTRIES, "entries in the table"),
-	GAUGE("banned", GAUGE_BANNED, "sources banned now"),
+	GAUGE("banned", GAUGE_BANNED, "bans in the table now, of pairs and networks too"),
 	GAUGE("evictions", GAUGE_EVICTIONS, "entries that gave way to others"),
 	GAUGE("sync_lag_ms", GAUGE_SYNC_LAG, "age of the oldest unsent news"),
 	{0, 0, 0, 0, 0, 0}

@@ -13,7 +13,8 @@ struct authban_counters
 	counter_handle_t checked, blocked, failures, successes, malformed, unproven,
 			bans, unbans, would_block, backend_errors, redis_errors, mismatches,
 			retransmissions, pair_bans, campaigns, user_attacks,
-			would_block_good, events_dropped, challenges_suppressed;
+			would_block_good, events_dropped, challenges_suppressed,
+			expired_nonces;
 };
 
 extern struct authban_counters authban_counters;

@@ -77,6 +77,13 @@ def proxy_goals(costs):
             for name, what, limit, allocator, flood, above, below in PROXY_GOALS]
 
 
+def register_goals(costs):
+    """G6: a failed registration with everything on."""
+    return [Goal("G6", "a failed registration, %s against no defence (%s allocator)" % (route, allocator), limit,
+                 ratios(runs[route], runs["plain"]))
+            for allocator, runs in costs.items() for route, limit in (("authban", 1.05), ("htable", 1.08))]
+
+
 def memory_goals(memory):
     """G9 and G10; no spread, nothing here depends on the clock."""
     rows = (("G9", "bytes a source, table 80 % full", "bytes_per_source", 96, False, "%.1f"),

@@ -64,9 +64,10 @@ static void fail(uint32_t number, bool v4, uint32_t failures)
 	struct ab_prefix source = source_of(number, v4);
 	struct ab_key key = ab_key_source(&source);
 	struct ab_judge j = judge();
+	struct ab_blow blow = {.weight = failures, .proof = AB_PROOF_TOKEN};
 	struct ab_judgement out;
 
-	ab_judge_failure(&j, &key, 0, failures, AB_PROOF_TOKEN, &out);
+	ab_judge_failure(&j, &key, &blow, &out);
 }
 
 static void ban(uint32_t number, bool v4)

@@ -87,3 +87,9 @@ def proxy_tables(costs):
                  table(["flood", "route", "CPU ns a datagram", "against the empty route", "lost / waited at most"],
                        rows), ""]
     return "\n".join(text)
+
+
+def register_table(costs):
+    rows = [[allocator, route, Figure(runs[route].values()).text("%.0f"), goals.ratios(runs[route], runs["plain"]).text()]
+            for allocator, runs in costs.items() for route in runs]
+    return table(["allocator", "route", "CPU ns a failed registration", "against no defence"], rows)

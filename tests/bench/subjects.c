@@ -5,7 +5,10 @@
  */
 #include "bench.h"
 
+#include "ab_guard.h"
+
 #include <limits.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define BAN_SECONDS 100000u
@@ -50,6 +53,7 @@ const struct subject bench_noop_text = {"noop-text", true, noop_bytes,
 /* --- authban --- */
 
 #define HANDLES 4
+#define FACTS 65536
 
 static struct ab_table handles[HANDLES]; /* of this process */
 static unsigned handles_used;
@@ -82,6 +86,7 @@ static void *authban_make(void *mem, uint32_t sources)
 	ab_table_init(t, mem, slots_for(sources), key, (uint32_t)getpid());
 	ab_settings_preset(&settings);
 	settings.threshold = INT_MAX; /* count for ever */
+	settings.net_threshold = INT_MAX;
 	return t;
 }
 
@@ -98,15 +103,35 @@ static struct ab_judge judge(const struct ab_table *t)
 	return j;
 }
 
+/* An empty set of known-good facts; asked for each failure. */
+static struct ab_recent *facts(void)
+{
+	static struct ab_recent *set;
+
+	if(!set) {
+		set = malloc(ab_recent_bytes(FACTS));
+		if(set)
+			ab_recent_init(set, FACTS);
+	}
+	return set;
+}
+
+/* One failure with every rule on: network, user, source; no success was ever seen. */
 static bool authban_count(void *table, const struct probe *p)
 {
-	struct ab_prefix source = source_of(p);
-	struct ab_key key = ab_key_source(&source);
-	struct ab_judge j = judge(table);
-	struct ab_judgement out;
+	static struct ab_breaker breaker;
+	struct ab_guard g = {.judge = judge(table),
+			.good = {.facts = facts()},
+			.breaker = &breaker};
+	struct ab_failure f = {.who = {.source = source_of(p),
+								   .user = 1 + p->addr.b[15],
+								   .flow = 5060},
+			.weight = 1,
+			.proof = AB_PROOF_TOKEN};
+	struct ab_findings found;
 
-	ab_judge_failure(&j, &key, 0, 1, AB_PROOF_TOKEN, &out);
-	return out.state == AB_STATE_BANNED;
+	ab_guard_failure(&g, &f, &found);
+	return found.banned;
 }
 
 static void authban_add(void *table, const struct probe *p, bool banned)
@@ -114,12 +139,13 @@ static void authban_add(void *table, const struct probe *p, bool banned)
 	struct ab_prefix source = source_of(p);
 	struct ab_key key = ab_key_source(&source);
 	struct ab_judge j = judge(table);
+	struct ab_blow blow = {.weight = 1, .proof = AB_PROOF_TOKEN};
 	struct ab_judgement out;
 
 	if(banned)
 		ab_judge_ban(&j, &key, BAN_SECONDS, AB_REASON_OPERATOR, &out);
 	else
-		authban_count(table, p);
+		ab_judge_failure(&j, &key, &blow, &out);
 }
 
 static bool authban_check(void *table, const struct probe *p)

@@ -26,14 +26,16 @@ def new_password():
     return "wrong-%d" % next(_NUMBERS)
 
 
-def guesses_from_many(target, netns, sources, users, each=1, rate=500, password=None):
+def guesses_from_many(target, netns, sources, users, each=1, rate=500, password=None,
+                      pause=0.0):
     """T3, T4, T6, T17: every source guesses `each` times, one round after the other; users by turns.
 
     password: the same one each time (a phone that was not told of a new one); default: a new guess.
+    pause: seconds from the begin of a round to the next, at the least.
     """
     turn, sent, answered, asked = itertools.cycle(users), 0, 0, 0
     with Crowd(target, netns) as crowd:
-        for _ in range(each):
+        for _ in paced(each, 1 / pause if pause else 1e9):
             members = [crowd.member(source, next(turn), password) for source in sources]
             crowd.ask(members, rate=rate)
             able = [member for member in members if member.challenge]
@@ -46,10 +48,13 @@ def guesses_from_many(target, netns, sources, users, each=1, rate=500, password=
     return {"sources": len(sources), "tried": asked, "sent": sent, "answered": answered}
 
 
-def old_passwords(target, netns, sources, tries=8, rate=500):
-    """T17: phones whose passwords were changed at the provider, each with its own user and address."""
+def old_passwords(target, netns, sources, tries=8, rate=500, pause=1.1):
+    """T17: phones whose passwords were changed at the provider, each with its own user and address.
+
+    auth's nonces change each second: within one, the same password is the same answer and one attempt.
+    """
     users = ["changed-%d" % number for number in range(len(sources))]
-    return guesses_from_many(target, netns, sources, users, tries, rate, "the old one")
+    return guesses_from_many(target, netns, sources, users, tries, rate, "the old one", pause)
 
 
 def first_silence(guess, limit):

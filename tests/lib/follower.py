@@ -6,7 +6,6 @@ peer than a firewall rule, which lets an established flow pass.
 """
 import re
 import threading
-import time
 
 import proxies
 
@@ -37,7 +36,6 @@ class Follower(threading.Thread):
 
     def __enter__(self):
         self.start()
-        time.sleep(0)
         return self
 
     def __exit__(self, *_):

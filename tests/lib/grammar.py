@@ -4,6 +4,7 @@ import ipaddress
 import re
 
 KEYS = ["ip", "event", "reason", "failures", "users", "ttl", "repeats", "proof", "origin"]
+_USER = re.compile(r"^[0-9a-f]{16}$")  # a keyed hash, in lines about a user or a pair
 _HEAD = re.compile(r"^ *\d+\(\d+\) NOTICE: authban \[[^\]]*\]: authban_news\(\): (.*)$")
 _TOKEN = re.compile(r"^[!-~]*$")
 
@@ -14,12 +15,16 @@ def parse_line(line):
     if not found or len(line.encode()) > 512:
         raise ValueError("not a line of a ban: %r" % line[:600])
     pairs = [word.partition("=") for word in found.group(1).split(" ")]
-    if [name for name, _, _ in pairs] != KEYS or not all(mark for _, mark, _ in pairs):
+    names = [name for name, _, _ in pairs]
+    if names not in (KEYS, [*KEYS, "user"]) or not all(mark for _, mark, _ in pairs):
         raise ValueError("other keys: %r" % line)
     values = {name: value for name, _, value in pairs}
     if not all(_TOKEN.match(value) and '"' not in value and "\\" not in value for value in values.values()):
         raise ValueError("foreign bytes: %r" % line)
-    ipaddress.ip_network(values["ip"])
+    if not _USER.match(values.get("user", "0" * 16)) or (values["ip"] == "-" and "user" not in values):
+        raise ValueError("no such user: %r" % line)
+    if values["ip"] != "-":
+        ipaddress.ip_network(values["ip"])
     return dict(values, **{name: int(values[name]) for name in ("failures", "users", "ttl", "repeats")})
 
 

@@ -7,6 +7,7 @@ PREFIX = "authban"
 LOG = "{%s:0}:log" % PREFIX
 MARK = "{%s:0}:mark" % PREFIX
 BANNED, UNBANNED = 1, 3
+SOURCE, ALLOW, PAIR, NETWORK, USER = range(1, 6)
 SIGNED = 1
 VERSION = 2
 _MASK = (1 << 64) - 1
@@ -59,10 +60,10 @@ def count_key(source, start, window=600):
 
 
 def state_record(source, now_ms, state=BANNED, seconds=600, bits=128, reason=b"stranger", origin=b"stranger",
-                 signature=None):
-    """A ban (or unban) of an IPv4 source; signature: 16 bytes, or None for an unsigned one."""
-    address = b"\0" * 10 + b"\xff\xff" + bytes(map(int, source.split(".")))
-    body = struct.pack("!BBBB16sBBBQ QQQ HI", VERSION, SIGNED if signature else 0, 1, bits, address, state, 1, 1, 0,
+                 signature=None, kind=SOURCE, user=0):
+    """A ban (or unban) of an IPv4 source, or of 16 bytes; signature: 16 bytes, or None for an unsigned one."""
+    address = source if isinstance(source, bytes) else b"\0" * 10 + b"\xff\xff" + bytes(map(int, source.split(".")))
+    body = struct.pack("!BBBB16sBBBQ QQQ HI", VERSION, SIGNED if signature else 0, kind, bits, address, state, 1, 1, user,
                        now_ms << 16 | 7, now_ms, now_ms + seconds * 1000, 9, 1)
     for text in (reason, origin):
         body += bytes([len(text)]) + text

@@ -45,7 +45,7 @@ def test_htable_never_sees_svcrack_without_qop(net):
         crack = run_svcrack(proxy.target, "alice", range(1000, 1000 + GUESSES), netns=net["attacker"])
         evaluated = proxy.evaluated()
         banned = banned_by_htable(proxy, "authfail", ATTACKER)
-        figure("T1", "htable", evaluated, banned, sent=crack.sent, seconds="%.1f" % crack.seconds)
+        figure("T1", "htable", evaluated, banned, sent=crack.sent)
     assert evaluated >= 100, crack.output[-500:]
     assert not banned
 
@@ -56,7 +56,7 @@ def test_htable_bans_a_guesser_that_speaks_properly(net):
         crack = run_svcrack(proxy.target, "alice", range(1000, 1100), netns=net["attacker"])
         evaluated = proxy.evaluated()
         banned = banned_by_htable(proxy, "authfail", ATTACKER)
-        figure("T1", "htable-qop", evaluated, banned, sent=crack.sent)
+        figure("T1", "htable with qop", evaluated, banned, sent=crack.sent)
     assert evaluated == 5
     assert banned
 
@@ -80,7 +80,7 @@ def test_pike_never_sees_a_patient_guesser(net):
             pause_of_a_patient_attacker(guesser)
         evaluated = proxy.evaluated()
         banned = banned_by_htable(proxy, "ipban", ATTACKER)
-        figure("T1", "pike-patient", evaluated, banned)
+        figure("T1", "pike and a patient guesser", evaluated, banned)
     assert evaluated == 20
     assert not banned
 
@@ -106,7 +106,7 @@ def frame_the_victim(net, name, table, **defines):
         sent = forger.send((VICTIM, 5099), proxy.target, packets, rate=200)
         wait_for(lambda: banned_by_htable(proxy, table, VICTIM), 3, "the victim is banned by the peer")
         after = phone.register().status
-        figure("T9", name, proxy.evaluated(), 1, forged=sent, victim_status=after,
+        figure("T9", name + (" with qop" if defines else ""), proxy.evaluated(), 1, forged=sent, victim_status=after,
                attacker_banned=int(banned_by_htable(proxy, table, ATTACKER)))
     return after
 

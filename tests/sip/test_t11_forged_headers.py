@@ -26,7 +26,8 @@ NEW_HEADERS = [
     "X-AUTH-IP: %s", "X-Source-IP: %s", "P-Asserted-Identity: <sip:alice@%s>",
     "P-Preferred-Identity: <sip:alice@%s>", "Remote-Party-ID: <sip:alice@%s>;party=calling",
     "P-Access-Network-Info: IEEE-802.11;network-provided=%s", "P-Visited-Network-ID: %s",
-    "P-Charging-Vector: icid-value=1;orig-ioi=%s", "Contact: <sip:alice@%s:5060>", "Contact: <sip:alice@%s;received=%s>",
+    "P-Charging-Vector: icid-value=1;orig-ioi=%s", "Contact: <sip:alice@%s:5060>",
+    "Contact: <sip:alice@%s;received=%s>",
     "Path: <sip:%s;lr>", "Path: <sip:%s;lr;received=sip:%s:5060>", "Record-Route: <sip:%s;lr>",
     "History-Info: <sip:alice@%s>;index=1", "Diversion: <sip:alice@%s>", "Referred-By: <sip:alice@%s>",
     "Via: SIP/2.0/UDP %s:5060;branch=z9hG4bKx", "v: SIP/2.0/UDP %s;received=%s;rport=5060;branch=z9hG4bKy",
@@ -165,5 +166,5 @@ def test_control_a_script_that_trusts_a_header(lan, tmp_path):
             member.password = "wrong-%d" % guess
             crowd.ask([member], headers=[("X-Real-IP", victim)])
     banned = peers.banned(proxy, "authfail")
-    print("\nT11 control htable by X-Real-IP: banned=%s liar=%s" % (banned, liar))
+    peers.figure("T11", "htable by X-Real-IP", bystander_banned=int(victim in banned), liar_banned=int(liar in banned))
     assert banned == [victim]

@@ -18,7 +18,7 @@ from lib.sip import Guesser
 
 PROXY, ATTACKER = "10.84.0.1", "10.84.0.66"
 RATE = 6_000
-PACKETS = 60_000 if os.environ.get("AUTHBAN_LONG") else 9_000
+PACKETS = 60_000 if os.environ.get("AUTHBAN_LONG") else 6_000
 REPEATS = 3
 PEERS = {"htable": "authfail", "pike": "ipban"}
 

@@ -22,7 +22,8 @@ HIGH = 10_000  # the largest threshold: what is counted goes on being judged
 DATAGRAM = 65_507
 FIELDS = ["username", "realm", "nonce", "uri", "response", "cnonce", "nc", "opaque", "qop", "algorithm", "unknown"]
 PHONE_RATE, PHONE_REQUESTS = 100, 200
-TRIES = 4  # at the comparison of times, on a machine that has other work
+TRIES = 6  # at the comparison of times, on a machine that has other work
+FLOOR = 1e-3  # seconds; a p99 below it is the scheduler's
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +47,12 @@ def proxy(request, lan):
     if not LONG:
         pytest.skip("AUTHBAN_LONG=1 builds with AddressSanitizer")
     path, library = request.getfixturevalue("asan_module")
-    return lan.proxy(AB_THRESHOLD=HIGH, WITH_QOP=True, AB_MODULE=path, settings={
+    made = lan.proxy(AB_THRESHOLD=HIGH, WITH_QOP=True, AB_MODULE=path, settings={
         "preload": library, "environment": {"ASAN_OPTIONS": "detect_leaks=0"}})
+    with open("/proc/%d/maps" % list(made.pids())[-1], encoding="ascii") as maps:
+        mapped = maps.read()
+    assert path in mapped and "libasan" in mapped, "the sanitizer looks on"
+    return made
 
 
 def grown(header, field, size):
@@ -119,7 +124,8 @@ def test_huge_headers(lan, proxy, transport):
             try:
                 attacker.link.send(data)
             except (BrokenPipeError, ConnectionResetError):
-                attacker = lan.guesser(proxy, transport=transport)  # the core closes streams that it cannot read
+                # the core closes streams that it cannot read
+                attacker = lan.guesser(proxy, transport=transport, source=address_of(attacker))
             attacker.link.receive(time.monotonic() + 0.02)
             sent += 1
     still_serves(lan, proxy)
@@ -187,7 +193,7 @@ def test_honest_phones_are_served_meanwhile(lan, proxy):
         nuisance.start()
         beside = times(phone)
         nuisance.stop()
-        ratios.append(percentile(beside, 0.99) / percentile(alone, 0.99))
+        ratios.append(percentile(beside, 0.99) / max(FLOOR, percentile(alone, 0.99)))
         print("\nT23 honest phone: alone %s, beside %d huge requests %s, p99 ratio %.2f" % (
             spread(alone), nuisance.sent, spread(beside), ratios[-1]))
         if ratios[-1] <= 2:

@@ -44,7 +44,7 @@ static void pass(struct one *o, uint32_t seconds)
 
 static void count(struct one *o, uint64_t user, uint32_t n)
 {
-	ab_entry_count(&o->s, &o->set, &o->now, user, n);
+	ab_entry_count(&o->s, &o->set, &o->now, user, n, n);
 }
 
 static struct ab_view view(const struct one *o)

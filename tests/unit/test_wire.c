@@ -330,7 +330,7 @@ static void a_state_with_values_that_cannot_be_is_refused(void **state)
 	bad[7].proof = AB_PROOF_MAX;
 	bad[8].version = 0;
 	bad[9].begin = bad[9].end + 1;
-	bad[10].key.user = 1; /* no kind has one yet; two entries for one source */
+	bad[10].key.user = 1; /* only pairs: two entries for one source */
 	len = ab_wire_state_write(&w, &good, bytes);
 	assert_int_equal(ab_wire_state_read(&w, bytes, len, &out), AB_WIRE_OK);
 	for(i = 0; i < COUNT_OF(bad); i++) {

@@ -123,8 +123,10 @@ struct ab_judgement box_fail_as(
 		struct box *b, const struct ab_key *key, uint64_t user, uint32_t weight)
 {
 	struct ab_judge j = box_judge(b);
-	struct ab_blow blow = {
-			.thing = user, .weight = weight, .proof = AB_PROOF_TOKEN};
+	struct ab_blow blow = {.thing = user,
+			.weight = weight,
+			.slow = weight,
+			.proof = AB_PROOF_TOKEN};
 	struct ab_judgement out;
 
 	ab_judge_failure(&j, key, &blow, &out);

@@ -1,0 +1,406 @@
+/*
+ * authban: docs/policy.md once more, slow and plain: what happens
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "policy_model.h"
+
+#include "unit.h"
+
+#include <string.h>
+
+/* --- bans --- */
+
+static struct ab_settings settings_of(const struct model *m, unsigned policy)
+{
+	struct ab_settings set = m->set;
+	int *field[AB_POLICY_FIELDS] = {&set.threshold, &set.max_users,
+			&set.net_threshold, &set.long_threshold, &set.ban_time,
+			&set.ban_time_max};
+	int i;
+
+	if(policy == 0 || !m->policies || policy > m->policies->count)
+		return set;
+	for(i = 0; i < AB_POLICY_FIELDS; i++)
+		if(m->policies->row[policy - 1].value[i])
+			*field[i] = m->policies->row[policy - 1].value[i];
+	if(set.ban_time > set.ban_time_max)
+		set.ban_time = set.ban_time_max;
+	return set;
+}
+
+/* Bans in force for a pair of a known-good user are short and do not grow. */
+struct model_length model_length(
+		const struct model *m, const struct model_row *w, bool good)
+{
+	bool party =
+			w->name.kind == AB_FOUND_SOURCE || w->name.kind == AB_FOUND_PAIR;
+	struct ab_settings set = settings_of(m, party ? w->policy : 0);
+	uint64_t length = (uint64_t)set.ban_time;
+	uint32_t i, before = w->bans > 0 ? w->bans - 1 : 0;
+	struct model_length l;
+
+	for(i = 0; i < before && length < (uint64_t)set.ban_time_max; i++)
+		length *= 2;
+	if(length > (uint64_t)set.ban_time_max)
+		length = (uint64_t)set.ban_time_max;
+	if(good)
+		length = ((uint64_t)set.ban_time + 1) / 2;
+	l.max = (uint32_t)length;
+	l.min = (uint32_t)(good ? length : length - length / 16);
+	return l;
+}
+
+/* The first stranger waits as the next ones do. The steps in which the slow level
+ * leaks begin anew. */
+static void changed(const struct model *m, struct model_row *w)
+{
+	model_add_level(m, w, 0);
+	w->let_at = m->mono;
+	w->let = true;
+}
+
+static void ban(
+		struct model *m, struct model_row *w, enum ab_reason reason, bool good)
+{
+	struct model_counts c = model_counts(m, w);
+
+	w->bans = c.repeats + 1 < 15 ? c.repeats + 1 : 15;
+	w->state = m->set.mode == AB_MODE_BAN ? AB_STATE_BANNED : AB_STATE_DRY_RUN;
+	w->reason = reason;
+	w->window = model_window(m);
+	w->until = m->mono + model_length(m, w, good).max;
+	changed(m, w);
+}
+
+/* What else is known when a source or pair is judged. */
+struct around
+{
+	bool good, shared;
+	unsigned net_level, user_level;
+};
+
+/* long_threshold, or two and a half times threshold when that is more */
+static bool is_slow(const struct ab_settings *set, const struct model_counts *c)
+{
+	return c->level >= (uint32_t)set->long_threshold
+		   && 2 * c->level >= 5 * (uint32_t)set->threshold
+									  - (uint32_t)(set->threshold % 2);
+}
+
+static enum ab_reason source_reason(const struct ab_settings *set,
+		const struct model_counts *c, const struct around *a)
+{
+	if(a->shared)
+		return c->things > (uint32_t)set->max_users ? AB_REASON_USERS
+													: AB_REASON_NONE;
+	if(c->failures >= (uint32_t)set->threshold)
+		return AB_REASON_THRESHOLD;
+	if(c->failures >= (uint32_t)set->net_threshold && a->net_level >= 1)
+		return AB_REASON_NETWORK;
+	if(c->failures >= (uint32_t)set->net_threshold && a->user_level >= 1)
+		return AB_REASON_USER_ATTACK;
+	if(is_slow(set, c))
+		return AB_REASON_SLOW;
+	return AB_REASON_NONE;
+}
+
+static enum ab_reason pair_reason(const struct ab_settings *set,
+		const struct model_counts *c, const struct around *a)
+{
+	uint32_t limit = (uint32_t)set->threshold;
+
+	if(a->user_level >= 1 && !a->good && (uint32_t)set->net_threshold < limit)
+		limit = (uint32_t)set->net_threshold;
+	if(c->repeats > 0)
+		limit = 1;
+	if(c->failures >= limit)
+		return AB_REASON_PAIR;
+	if(is_slow(set, c))
+		return AB_REASON_SLOW;
+	return AB_REASON_NONE;
+}
+
+static bool decide(struct model *m, struct model_row *w, const struct around *a)
+{
+	bool party =
+			w->name.kind == AB_FOUND_SOURCE || w->name.kind == AB_FOUND_PAIR;
+	struct ab_settings set = settings_of(m, party ? w->policy : 0);
+	struct model_counts c = model_counts(m, w);
+	enum ab_reason why = AB_REASON_NONE;
+
+	if(model_is_banned(w) || m->breaker.open)
+		return false;
+	switch(w->name.kind) {
+		case AB_FOUND_NETWORK:
+			if(c.things > (uint32_t)(set.net_sources + set.net_sources / 2))
+				why = AB_REASON_CAMPAIGN;
+			break;
+		case AB_FOUND_USER:
+			if(c.things > (uint32_t)(set.user_sources + set.user_sources / 2))
+				why = AB_REASON_USER_ATTACK;
+			break;
+		case AB_FOUND_PAIR:
+			why = pair_reason(&set, &c, a);
+			break;
+		default:
+			why = source_reason(&set, &c, a);
+	}
+	if(why == AB_REASON_NONE)
+		return false;
+	ban(m, w, why, w->name.kind == AB_FOUND_PAIR && a->good);
+	return true;
+}
+
+/* 0 quiet, 1 many failing sources, 2 too many. */
+static unsigned level_around(
+		const struct model *m, const struct model_row *w, uint32_t sources)
+{
+	if(!w)
+		return 0;
+	if(model_is_banned(w))
+		return 2;
+	if(model_counts(m, w).things > sources + sources / 2)
+		return 2;
+	return model_counts(m, w).things > sources ? 1 : 0;
+}
+
+/* --- what happens --- */
+
+bool model_allows(const struct model *m, const struct ab_addr *addr)
+{
+	unsigned i;
+
+	for(i = 0; i < m->n_allowed; i++)
+		if(ab_prefix_contains(&m->allowed[i], addr))
+			return true;
+	return false;
+}
+
+static uint32_t source_bit(const struct model *m, const struct ab_prefix *s)
+{
+	return UINT32_C(1) << (model_source_hash(m, s) & 31);
+}
+
+bool model_in_grace(struct model *m, const struct ab_prefix *source)
+{
+	struct model_name name = model_source(source);
+	const struct model_row *w = model_row(m, &name);
+
+	return w && w->state == AB_STATE_UNBANNED;
+}
+
+static void touch(struct model *m, const struct model_name *name,
+		const struct ab_failure *f, uint32_t map, const struct around *a,
+		struct model_found *out)
+{
+	struct model_row *w = model_row_made(m, name);
+
+	w->policy = f->policy;
+	w->voided = false;
+	model_count(m, w, f->weight, map);
+	out->touched = true;
+	out->row = w;
+	out->news = decide(m, w, a);
+}
+
+static void network_of(struct model *m, const struct ab_failure *f,
+		struct around *a, struct model_findings *out)
+{
+	struct model_name name;
+	const struct ab_prefix *source = &f->who.source;
+
+	if(a->shared || !model_network(source, &name))
+		return;
+	touch(m, &name, f, source_bit(m, source), a, &out->entry[AB_FOUND_NETWORK]);
+	if(!model_in_grace(m, source))
+		a->net_level = level_around(m, out->entry[AB_FOUND_NETWORK].row,
+				(uint32_t)m->set.net_sources);
+}
+
+static void user_of(struct model *m, const struct ab_failure *f,
+		struct around *a, struct model_findings *out)
+{
+	struct model_name name = model_user(f->who.user);
+
+	if(f->who.user == 0 || a->good)
+		return;
+	touch(m, &name, f, source_bit(m, &f->who.source), a,
+			&out->entry[AB_FOUND_USER]);
+	a->user_level = level_around(
+			m, out->entry[AB_FOUND_USER].row, (uint32_t)m->set.user_sources);
+}
+
+void model_failure(
+		struct model *m, const struct ab_failure *f, struct model_findings *out)
+{
+	const struct ab_prefix *source = &f->who.source;
+	struct model_name pair = model_pair(source, f->who.user);
+	struct model_name name = model_source(source);
+	struct around a = {0};
+	uint32_t user_bit;
+
+	memset(out, 0, sizeof(*out));
+	if(m->set.mode == AB_MODE_OFF || f->proof == AB_PROOF_NONE
+			|| model_allows(m, &source->addr))
+		return;
+	a.good = out->good = model_knows(m, &f->who, MODEL_FACT_PAIR);
+	a.shared = out->shared = model_knows(m, &f->who, MODEL_FACT_SOURCE);
+	model_forget_flow(m, &f->who);
+	if(a.good)
+		out->breaker_changed =
+				model_tell_breaker(m, model_source_hash(m, source));
+	out->suspended = m->breaker.open;
+	if(m->breaker.open && a.shared)
+		return;
+	network_of(m, f, &a, out);
+	user_of(m, f, &a, out);
+	if(a.shared)
+		touch(m, &pair, f, 0, &a, &out->entry[AB_FOUND_PAIR]);
+	user_bit =
+			f->who.user == 0 || a.good ? 0 : UINT32_C(1) << (f->who.user & 31);
+	touch(m, &name, f, user_bit, &a, &out->entry[AB_FOUND_SOURCE]);
+	out->banned = m->set.mode == AB_MODE_BAN
+				  && (out->entry[AB_FOUND_PAIR].news
+						  || out->entry[AB_FOUND_SOURCE].news);
+}
+
+/* A stranger who logs in has shown that he is a customer: the place that he took, at
+ * his source, network and user, is free again. */
+static void free_the_way(struct model *m, const struct ab_party *who)
+{
+	struct model_name name[3] = {model_source(&who->source),
+			model_user(who->user), {.kind = AB_FOUND_COUNT}};
+	unsigned i;
+
+	model_network(&who->source, &name[2]);
+	for(i = 0; i < COUNT_OF(name); i++) {
+		struct model_row *w = model_row(m, &name[i]);
+
+		if(!model_is_banned(w))
+			continue;
+		w->let = false;
+		/* the core has one time for both; nothing at the defaults */
+		w->level_at = m->mono - (uint32_t)m->set.pace;
+	}
+}
+
+bool model_success(struct model *m, const struct ab_party *who)
+{
+	bool stranger = !model_knows(m, who, MODEL_FACT_PAIR);
+
+	model_learn(m, who, MODEL_FACT_PAIR);
+	model_learn(m, who, MODEL_FACT_SOURCE);
+	if(who->flow != 0)
+		model_learn(m, who, MODEL_FACT_FLOW);
+	if(stranger)
+		free_the_way(m, who);
+	return model_tell_breaker(m, 0);
+}
+
+/* The things of one window that are known, told by whom ever. */
+static uint32_t maps_of(const struct model_row *w, uint32_t window)
+{
+	uint32_t map = 0, i;
+
+	for(i = 0; i < w->events; i++)
+		map |= w->event[i].window == window ? w->event[i].map : 0;
+	for(i = 0; i < w->shares; i++)
+		map |= w->share[i].window == window ? w->share[i].map : 0;
+	return map;
+}
+
+struct model_found model_others(struct model *m, const struct model_name *name,
+		uint32_t window, const uint32_t count_of[static 2],
+		const uint32_t map[static 2], bool late)
+{
+	struct model_row *w = model_row(m, name);
+	struct model_found out = {w != NULL, false, w};
+	struct ab_party who = {name->at, name->user, 0};
+	struct model_name net;
+	struct around a = {0};
+	uint32_t i, k, grown = 0;
+	bool fresh = false;
+
+	if(!w || late || model_is_banned(w))
+		return out;
+	for(i = 0; i < 2; i++) {
+		for(k = 0; k < w->shares && w->share[k].window != window - i; k++)
+			;
+		if(k == w->shares) {
+			assert_true(w->shares < MODEL_EVENTS);
+			memset(&w->share[w->shares++], 0, sizeof(w->share[k]));
+			w->share[k].window = window - i;
+		}
+		/* what is too old to count tells nothing new */
+		fresh |= window - i + 1 >= model_window(m)
+				 && ((map[i] & ~maps_of(w, window - i)) != 0
+						 || count_of[i] > w->share[k].count);
+		if(count_of[i] > w->share[k].count) {
+			if(window - i + 1 >= model_window(m)) /* else too old to count */
+				grown += count_of[i] - w->share[k].count;
+			w->share[k].count = count_of[i];
+		}
+		w->share[k].map |= map[i];
+	}
+	if(grown && (name->kind == AB_FOUND_SOURCE || name->kind == AB_FOUND_PAIR))
+		model_add_level(m, w, grown);
+	a.shared = model_knows(m, &who, MODEL_FACT_SOURCE);
+	a.good = name->kind == AB_FOUND_PAIR
+			 && model_knows(m, &who, MODEL_FACT_PAIR);
+	if(name->kind == AB_FOUND_SOURCE && !a.shared
+			&& model_network(&name->at, &net) && !model_in_grace(m, &name->at))
+		a.net_level = level_around(
+				m, model_row(m, &net), (uint32_t)m->set.net_sources);
+	out.news = fresh && decide(m, w, &a);
+	return out;
+}
+
+void model_ban(struct model *m, const struct model_name *name, uint32_t seconds,
+		enum ab_reason reason)
+{
+	struct model_row *w = model_row_made(m, name);
+
+	if(!model_is_banned(w))
+		w->window = model_window(m);
+	w->state = AB_STATE_BANNED;
+	w->reason = reason;
+	w->by_hand = true;
+	w->until = m->mono + seconds;
+	w->bans = 1;
+	changed(m, w);
+}
+
+bool model_unban(struct model *m, const struct model_name *name)
+{
+	uint32_t grace = (uint32_t)m->set.grace;
+	uint32_t windows = 2 * (uint32_t)m->set.window;
+	struct model_row *w = model_row(m, name);
+	unsigned i;
+
+	if(!w)
+		return false;
+	for(i = 0; i < m->rows; i++) {
+		struct model_row *v = &m->row[i];
+
+		if(v != w
+				&& !(name->kind == AB_FOUND_SOURCE
+						&& v->name.kind == AB_FOUND_PAIR
+						&& model_same_prefix(&v->name.at, &name->at)))
+			continue;
+		v->events = v->shares = v->level = v->bans = 0;
+		v->state = AB_STATE_NONE;
+		v->voided = v != w;
+		v->by_hand = false;
+		v->ended = m->mono;
+	}
+	w->state = AB_STATE_UNBANNED;
+	w->until = m->mono + (grace > windows ? grace : windows);
+	return true;
+}
+
+void model_allow(struct model *m, const struct ab_prefix *net)
+{
+	assert_true(m->n_allowed < COUNT_OF(m->allowed));
+	m->allowed[m->n_allowed++] = *net;
+}
