@@ -105,8 +105,8 @@ int authban_pipe_add(struct authban_pipe *p, unsigned shard, int tag, int argc,
 int authban_pipe_addz(struct authban_pipe *p, unsigned shard, int tag,
 		const char *const *words)
 {
-	const char *argv[16];
-	size_t len[16];
+	const char *argv[16] = {NULL};
+	size_t len[16] = {0};
 	int n;
 
 	for(n = 0; n < 16 && words[n]; n++) {
@@ -200,7 +200,8 @@ static int note_redirect(struct authban_pipe *p,
 	now->by = (size_t)(c - p->command);
 	now->asked = -1;
 	if(to->host[0] == '\0')
-		strcpy(to->host, p->topology->node[c->node].place.host);
+		memcpy(to->host, p->topology->node[c->node].place.host,
+				sizeof(to->host));
 	/* an ASK that follows an ASK is no order that anybody gave: look again */
 	if(kind == AB_REDIRECT_ASK && c->asked < 0) {
 		now->asked = authban_topology_node(p->topology, to, now->deadline);
