@@ -129,8 +129,10 @@ static int read_mark(struct authban_store *s, int64_t deadline)
 	text = authban_reply_text(reply, &len);
 	if(len >= sizeof(s->mark))
 		len = sizeof(s->mark) - 1;
-	s->lost = strlen(s->mark) != len || memcmp(s->mark, text, len) != 0
-			  || s->topology.lost;
+	/* it stays so until somebody has sent all again */
+	if(strlen(s->mark) != len || memcmp(s->mark, text, len) != 0
+			|| s->topology.lost)
+		s->lost = true;
 	s->topology.lost = false;
 	memcpy(s->mark, text, len);
 	s->mark[len] = '\0';

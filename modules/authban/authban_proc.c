@@ -76,11 +76,13 @@ static void describe_server(
 {
 	struct authban_sync_state *state = authban_sync_state();
 
+	bool v6 = !url->is_unix && strchr(place->host, ':');
+
 	if(url->is_unix)
 		snprintf(state->server, sizeof(state->server), "%s", place->host);
 	else
-		snprintf(state->server, sizeof(state->server), "%s:%d", place->host,
-				place->port);
+		snprintf(state->server, sizeof(state->server), "%s%s%s:%d",
+				v6 ? "[" : "", place->host, v6 ? "]" : "", place->port);
 }
 
 int authban_proc_init(const struct ab_url *url)
@@ -137,6 +139,8 @@ static void disconnected(void)
 	struct authban_sync_state *state = authban_sync_state();
 	int64_t now = authban_redis_now();
 	int delay = refused(store.error) ? BACKOFF_LOGIN : backoff;
+	/* where others decide who is the master, it takes some of the 2 s */
+	int max = store.url->kind == AB_URL_SERVER ? BACKOFF_MAX : BACKOFF_MAX / 2;
 
 	if(follow_home())
 		return;
@@ -154,7 +158,7 @@ static void disconnected(void)
 	state->nodes = 0;
 	/* half to all of the delay, so that a fleet does not come back at once */
 	next_try = now + delay / 2 + (int)(fastrand() % (unsigned)(delay / 2 + 1));
-	backoff = backoff * 2 < BACKOFF_MAX ? backoff * 2 : BACKOFF_MAX;
+	backoff = backoff * 2 < max ? backoff * 2 : max;
 }
 
 static void connected(void)
@@ -163,6 +167,7 @@ static void connected(void)
 	struct ab_now now = authban_now();
 
 	ab_sync_connected(&sync_core, &now, store.lost);
+	store.lost = false;
 	state->connected = 1;
 	state->role = store.role;
 	state->nodes = (int)authban_topology_nodes(&store.topology);
@@ -209,7 +214,9 @@ void authban_proc_preload(void)
 				ab_table_banned(sync_core.table, authban_now_mono()),
 				(int)(authban_redis_now() - begin));
 	}
-	/* the process makes connections of its own */
+	/* there is nothing yet to be sent again, and the process makes connections of
+	 * its own */
+	store.lost = false;
 	authban_store_close(&store);
 }
 
@@ -247,6 +254,7 @@ static void check_health(int64_t now_ms)
 				authban_sync_state()->server);
 		now = authban_now();
 		ab_sync_connected(&sync_core, &now, true);
+		store.lost = false;
 	}
 }
 

@@ -33,7 +33,8 @@ struct authban_store
 	int64_t asked;	  /* when XREAD was sent; 0: it was not */
 	int64_t offset;	  /* cluster time minus monotonic time, ms */
 	int role;		  /* 1 master, 2 replica */
-	bool lost;		  /* this Redis is not the one we knew, or was emptied */
+	bool lost;		  /* this Redis is not the one we knew, or was emptied, or a
+						 replica took over; cleared by who sends all again */
 	int expired;	  /* fields of the map to be deleted, this time */
 };
 

@@ -186,21 +186,67 @@ static int ask_sentinel(struct authban_topology *t,
 	return rc;
 }
 
-/* The role is looked at by who opens the store. Which sentinel is asked first
- * changes with each opening, so one that is wrong is not believed for ever. */
+/* All shards on one server. */
+static int adopt_one(struct authban_topology *t, const struct ab_place *place,
+		int64_t deadline)
+{
+	unsigned i;
+
+	for(i = 0; i < shards(t); i++)
+		found.of_shard[i] = *place;
+	memset(found.still_there, 0, sizeof(found.still_there));
+	return adopt(t, &found, deadline);
+}
+
+/* While a failover is under way the sentinels do not agree yet. */
+static int check_role(struct authban_topology *t, int64_t deadline)
+{
+	static const char *const words[] = {"ROLE", NULL};
+	struct authban_redis *r = &authban_topology_home(t)->r;
+	authban_reply_t *reply = NULL;
+	const char *text;
+	size_t len;
+	int rc;
+
+	if(authban_redis_appendz(r, words) < 0
+			|| authban_redis_reply(r, deadline, &reply) < 0)
+		return fail(t, "", r->error);
+	text = authban_reply_text(authban_reply_at(reply, 0), &len);
+	rc = len == 6 && memcmp(text, "master", 6) == 0
+				 ? 0
+				 : fail(t, "ROLE", "the sentinels name a replica");
+	authban_reply_free(reply);
+	return rc;
+}
+
+/* Only a true master is remembered: the next one has to be told from it. */
+static int adopt_master(struct authban_topology *t,
+		const struct ab_place *master, int64_t deadline)
+{
+	int n = authban_topology_node(t, master, deadline);
+
+	if(n < 0)
+		return -1;
+	t->of_shard[0] = (uint8_t)n;
+	if(check_role(t, step(deadline)) == 0)
+		return adopt_one(t, master, deadline);
+	close_node(&t->node[n]);
+	return -1;
+}
+
+/* Which sentinel is asked first changes with each opening, so one that is wrong
+ * is not believed for ever. */
 static int open_by_sentinel(struct authban_topology *t, int64_t deadline)
 {
 	unsigned i, n = t->url->places;
+	struct ab_place master;
 
 	for(i = 0; i < n && authban_redis_now() < deadline; i++) {
 		const struct ab_place *s = &t->url->place[(t->turn + i) % n];
 
-		if(ask_sentinel(t, s, &found.of_shard[0], step(deadline)) < 0)
-			continue;
-		for(i = 1; i < shards(t); i++)
-			found.of_shard[i] = found.of_shard[0];
-		memset(found.still_there, 0, sizeof(found.still_there));
-		return adopt(t, &found, deadline);
+		if(ask_sentinel(t, s, &master, step(deadline)) == 0
+				&& adopt_master(t, &master, deadline) == 0)
+			return 0;
 	}
 	return -1;
 }
@@ -334,19 +380,13 @@ int authban_topology_refresh(struct authban_topology *t,
 
 static int open_any(struct authban_topology *t, int64_t deadline)
 {
-	struct ab_place where;
-	unsigned i;
-
 	switch(t->url->kind) {
 		case AB_URL_SENTINEL:
 			return open_by_sentinel(t, deadline);
 		case AB_URL_CLUSTER:
 			return authban_topology_refresh(t, NULL, deadline);
 		default:
-			where = t->url->place[0];
-			for(i = 0; i < shards(t); i++)
-				found.of_shard[i] = where;
-			return adopt(t, &found, deadline);
+			return adopt_one(t, &t->url->place[0], deadline);
 	}
 }
 

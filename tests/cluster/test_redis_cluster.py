@@ -7,7 +7,7 @@ import pytest
 
 from lib import acl, faults, wire
 from lib.fleet import THRESHOLD, banned, fleet, known, make_proxy, status, wait_banned, wait_connected, wait_lifted
-from lib.topologies import Cluster, Migration, role
+from lib.topologies import Cluster, Migration, cut_off, role
 from lib.traffic import RoundRobin
 from lib.wait import wait_for
 
@@ -220,6 +220,9 @@ def test_a_master_dies_and_its_replica_takes_over(cluster):
     with fleet(2, redis=cluster) as (_, nodes):
         nodes[0].rpc("authban.ban", "127.8.6.1", 600)
         wait_banned(nodes, "127.8.6.1")
+        cut_off(home, replica)
+        nodes[0].rpc("authban.ban", "127.8.6.3", 600, "not_replicated")
+        wait_banned(nodes, "127.8.6.3")
         home.kill()
         died = time.monotonic()
         for number, node in enumerate(nodes):
@@ -233,4 +236,7 @@ def test_a_master_dies_and_its_replica_takes_over(cluster):
         print("\nF10 cluster: promoted_after=%.2fs agree_after_promotion=%.2fs" % (promoted - died, took))
         place = "127.0.0.1:%d" % replica.port
         assert [status(node)["redis_server"] for node in nodes] == [place] * 2
+        with make_proxy(cluster, 3) as late:
+            wait_connected(late)
+            assert all(banned(late, "127.8.6.%d" % number) for number in (1, 2, 3, 10, 11)), "the new master has all"
         faults.assert_no_secret(nodes)

@@ -178,6 +178,15 @@ def test_a_redirect_to_a_remote_node_is_not_followed(kind):
     assert "remote server 192.0.2.1" in shown or "circle" in shown
 
 
+def test_a_node_without_a_login_is_not_guessed_at(key):
+    """A refused login is tried seldom, as with one server."""
+    with FakeNode(AUTH=Exception("WRONGPASS no")) as fake, lonely(fake.cluster_url, key) as node:
+        shown = wait_for(lambda: status(node)["redis_last_error"], 3, "the error is shown")
+        before = fake.heard_of("AUTH")
+        holds_for(lambda: fake.heard_of("AUTH") == before, 2.0, "no more tries")
+    assert "WRONGPASS" in shown and "of-the-test" not in shown
+
+
 ADDRESSES = {
     "one text": ["127.0.0.1"], "numbers": [1, 2], "a text": "127.0.0.1", "three": ["127.0.0.1", "1", "2"],
     "port 0": ["127.0.0.1", "0"], "port text": ["127.0.0.1", "x1"], "port huge": ["127.0.0.1", "99999999999"],

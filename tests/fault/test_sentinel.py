@@ -8,7 +8,7 @@ import pytest
 from lib import acl, faults
 from lib.fleet import THRESHOLD, banned, fleet, make_proxy, status, wait_banned, wait_connected
 from lib.redis import Client, RedisError
-from lib.topologies import MASTER, Sentinels, role
+from lib.topologies import MASTER, Sentinels, cut_off, role
 from lib.traffic import RoundRobin
 from lib.wait import wait_for
 
@@ -23,13 +23,6 @@ def address(redis):
     return "127.0.0.1:%d" % redis.port
 
 
-def cut_off(group):
-    """The replica hears nothing more of its master, and is promoted without it."""
-    group.replica.command("CONFIG", "SET", "masterauth", "wrong")
-    group.master.command("CLIENT", "KILL", "TYPE", "replica")
-    wait_for(lambda: group.replica.command("ROLE")[3] != "connected", 2, "the replica has lost its master", 0.001)
-
-
 def test_failover_while_failures_are_counted(group):
     with fleet(2, redis=group) as (_, nodes):
         assert {status(node)["redis_server"] for node in nodes} == {address(group.master)}
@@ -37,7 +30,7 @@ def test_failover_while_failures_are_counted(group):
         wait_banned(nodes, "127.7.5.1")
         with RoundRobin(nodes, "127.7.5.2") as attacker:
             before = attacker.send(THRESHOLD - 1)
-            cut_off(group)
+            cut_off(group.master, group.replica)
             nodes[0].rpc("authban.ban", "127.7.5.4", 600, "not_replicated")
             wait_banned(nodes, "127.7.5.4")
             group.master.kill()

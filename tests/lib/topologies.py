@@ -24,6 +24,13 @@ def role(redis):
     return redis.command("ROLE")[0]
 
 
+def cut_off(master, replica):
+    """The replica hears nothing more of its master, and is promoted without it."""
+    replica.command("CONFIG", "SET", "masterauth", "wrong")
+    master.command("CLIENT", "KILL", "TYPE", "replica")
+    wait_for(lambda: replica.command("ROLE")[3] != "connected", 2, "the replica has lost its master", 0.001)
+
+
 class Sentinel:
     """One sentinel of its own, in a private folder."""
 
