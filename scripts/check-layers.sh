@@ -41,6 +41,7 @@ levels='
 6 slot
 1 recent
 1 breaker
+6 snapshot
 7 sync'
 
 # All of libc that the core may see and call: no I/O, no allocation, no log.

@@ -76,11 +76,9 @@ static bool decide(struct ab_breaker *b, uint32_t limit, uint32_t now)
 
 	sum(b, &v);
 	customers = v.sources < v.users ? v.sources : v.users;
-	if(limit == 0)
-		want = 0;
-	else if(!open && customers >= limit && v.failures >= v.successes)
-		want = 1;
-	else if(open && (2 * customers < limit || v.successes > 2 * v.failures))
+	if(!open)
+		want = limit > 0 && customers >= limit && v.failures >= v.successes;
+	else if(limit == 0 || 2 * customers < limit || v.successes > 2 * v.failures)
 		want = 0;
 	if(want == open
 			|| !atomic_compare_exchange_strong_explicit(

@@ -335,6 +335,13 @@ void ab_entry_refund(struct ab_slot *s, const struct ab_settings *set,
 		s->e->seen = now->mono - (uint32_t)set->pace;
 }
 
+/* Networks and users have no slow level. */
+static bool is_party(const struct ab_entry *e)
+{
+	return ab_entry_kind(e) == AB_KIND_SOURCE
+		   || ab_entry_kind(e) == AB_KIND_PAIR;
+}
+
 static uint16_t max16(uint16_t a, uint32_t b)
 {
 	return b > a ? ab_saturate16(b, 0) : a;
@@ -370,7 +377,7 @@ bool ab_entry_merge(struct ab_slot *s, const struct ab_settings *set,
 	}
 	news = (uint32_t)e->others[0] + e->others[1] - news;
 	if(news > 0)
-		touch(e, set, now, news);
+		touch(e, set, now, is_party(e) ? news : 0);
 	return news > 0 || known != atomic_load_explicit(&e->extra, relaxed);
 }
 

@@ -181,6 +181,7 @@ struct ab_others
 	uint32_t epoch;		  /* of the entry when they were asked for */
 	uint32_t count[2];	  /* that window, the one before */
 	uint32_t distinct[2]; /* maps, OR of all shares */
+	bool shared; /* a source: somebody has logged in from it, at another proxy */
 };
 
 void ab_entry_init(struct ab_slot *s, const struct ab_key *key,

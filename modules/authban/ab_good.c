@@ -14,7 +14,8 @@ enum fact
 	FACT_SOURCE,
 	FACT_PAIR,
 	FACT_FLOW,
-	FACT_FAILED_FLOW
+	FACT_FAILED_FLOW,
+	FACT_SOURCE_HEARD
 };
 
 /* Without a set nobody is known. */
@@ -67,10 +68,25 @@ bool ab_good_pair(const struct ab_good *g, const struct ab_prefix *source,
 		   && has(g, hash_of(g, FACT_PAIR, source, user, 0), now, seconds);
 }
 
+bool ab_good_source_here(const struct ab_good *g,
+		const struct ab_prefix *source, uint32_t now, uint32_t seconds)
+{
+	return has(g, hash_of(g, FACT_SOURCE, source, 0, 0), now, seconds);
+}
+
 bool ab_good_source(const struct ab_good *g, const struct ab_prefix *source,
 		uint32_t now, uint32_t seconds)
 {
-	return has(g, hash_of(g, FACT_SOURCE, source, 0, 0), now, seconds);
+	return ab_good_source_here(g, source, now, seconds)
+		   || has(g, hash_of(g, FACT_SOURCE_HEARD, source, 0, 0), now, seconds);
+}
+
+void ab_good_heard(const struct ab_good *g, const struct ab_prefix *source,
+		uint32_t now, uint32_t seconds)
+{
+	if(g->facts)
+		ab_recent_touch(g->facts, hash_of(g, FACT_SOURCE_HEARD, source, 0, 0),
+				now, seconds);
 }
 
 bool ab_good_flow(const struct ab_good *g, const struct ab_party *p,

@@ -7,7 +7,7 @@
  * anybody from this source, this user from this very address, port and transport
  * (a flow). Only a success with a proven address makes one. Forgetting a fact makes
  * a stranger of a customer until his next login; taking one thing for another (once
- * in 2^37 looks) spares a stranger. Neither bans anybody.
+ * in 2^36 looks) spares a stranger. Neither bans anybody.
  */
 #ifndef AB_GOOD_H
 #define AB_GOOD_H
@@ -48,7 +48,15 @@ void ab_good_failure(const struct ab_good *g, const struct ab_party *p,
 
 bool ab_good_pair(const struct ab_good *g, const struct ab_prefix *source,
 		uint64_t user, uint32_t now, uint32_t seconds);
+/* Anybody, here or at another proxy. */
 bool ab_good_source(const struct ab_good *g, const struct ab_prefix *source,
+		uint32_t now, uint32_t seconds);
+/* Whether somebody logged in from this source at this very proxy: what it tells the
+ * others, or a fact would go round among them for ever. */
+bool ab_good_source_here(const struct ab_good *g,
+		const struct ab_prefix *source, uint32_t now, uint32_t seconds);
+/* Another proxy said so. */
+void ab_good_heard(const struct ab_good *g, const struct ab_prefix *source,
 		uint32_t now, uint32_t seconds);
 bool ab_good_flow(const struct ab_good *g, const struct ab_party *p,
 		uint32_t now, uint32_t seconds);

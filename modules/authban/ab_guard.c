@@ -5,6 +5,7 @@
  */
 #include "ab_guard.h"
 
+#include "ab_distinct.h"
 #include "ab_siphash.h"
 
 #include <string.h>
@@ -108,6 +109,28 @@ static uint32_t unbanned_at(
 																  : 0;
 }
 
+/*
+ * What failed here before anybody had logged in, when it was all this user's: a pair
+ * that is new begins with it, or a login at the right moment would give an attacker
+ * the source's failures back.
+ */
+static uint32_t carried(const struct ab_judge *j, const struct ab_key *pair)
+{
+	struct ab_prefix p = {pair->addr, pair->plen};
+	struct ab_key key = ab_key_source(&p);
+	struct ab_view source, ignored;
+	uint32_t here;
+
+	if(ab_table_get(j->table, pair, j->set, &j->now, &ignored) == 1
+			|| ab_table_get(j->table, &key, j->set, &j->now, &source) != 1
+			|| source.state != AB_STATE_NONE
+			|| (source.distinct[0] | source.distinct[1])
+					   != ab_distinct_add(0, pair->user))
+		return 0;
+	here = (uint32_t)source.own[0] + source.own[1];
+	return here < source.failures ? here : source.failures;
+}
+
 static void hit_pair(struct attempt *a)
 {
 	const struct ab_party *who = &a->f->who;
@@ -116,9 +139,11 @@ static void hit_pair(struct attempt *a)
 	struct ab_judgement *j;
 
 	a->blow.at.void_before = unbanned_at(&a->g->judge, &who->source);
-	a->blow.slow = a->f->weight;
+	a->blow.weight += carried(&a->g->judge, &key);
+	a->blow.slow = a->blow.weight;
 	j = hit(a, AB_FOUND_PAIR, &key, 0);
 	a->blow.at.void_before = 0;
+	a->blow.weight = a->f->weight;
 	if(j->ok && (j->state == AB_STATE_BANNED || j->state == AB_STATE_DRY_RUN))
 		a->blow.at.pairs_until = a->g->judge.now.mono + j->view.ttl;
 }
@@ -151,8 +176,10 @@ static void note_failed(const struct ab_guard *g, const struct ab_failure *f,
 		const struct ab_findings *out)
 {
 	const struct ab_judgement *source = &out->entry[AB_FOUND_SOURCE];
+	bool shared = out->shared || source->view.reason == AB_REASON_USERS
+				  || source->view.reason == AB_REASON_STRANGERS;
 
-	if(!out->good && out->shared && source->ok
+	if(!out->good && shared && source->ok
 			&& (source->state == AB_STATE_BANNED
 					|| source->state == AB_STATE_DRY_RUN))
 		ab_good_failed(&g->good, &f->who, g->judge.now.mono,
@@ -193,8 +220,7 @@ void ab_guard_failure(const struct ab_guard *g, const struct ab_failure *f,
 
 /* --- a success --- */
 
-/* A stranger was let through and is none any more: the next one may come. */
-static void refund(const struct ab_guard *g, const struct ab_party *who)
+void ab_guard_refund(const struct ab_guard *g, const struct ab_party *who)
 {
 	const struct ab_judge *j = &g->judge;
 	struct ab_key key = ab_key_source(&who->source);
@@ -218,7 +244,7 @@ bool ab_guard_success(const struct ab_guard *g, const struct ab_party *who)
 	if(who->user == 0)
 		return false;
 	if(!ab_good_success(&g->good, who, g->judge.now.mono, good_time(g)))
-		refund(g, who);
+		ab_guard_refund(g, who);
 	return g->breaker
 		   && ab_breaker_success(g->breaker, (uint32_t)g->judge.set->breaker,
 				   g->judge.now.mono);
@@ -270,6 +296,8 @@ void ab_guard_others(const struct ab_guard *g, const struct ab_key *key,
 	struct ab_settings room;
 	struct ab_view v;
 
+	if(key->kind == AB_KIND_SOURCE && others->shared)
+		ab_good_heard(&g->good, &source, j->now.mono, good_time(g));
 	if(key->kind == AB_KIND_SOURCE || key->kind == AB_KIND_PAIR) {
 		at.shared = is_shared(g, &source);
 		if(ab_table_get(j->table, key, j->set, &j->now, &v) == 1)

@@ -58,6 +58,10 @@ void ab_guard_failure(const struct ab_guard *g, const struct ab_failure *f,
 /* Returns true when the breaker closed by this success. */
 bool ab_guard_success(const struct ab_guard *g, const struct ab_party *who);
 
+/* A stranger was let through, and the attempt was no failure: the next may come at
+ * once. ab_guard_success() does it by itself. */
+void ab_guard_refund(const struct ab_guard *g, const struct ab_party *who);
+
 /* The sums that came back for one entry of any kind, judged again. */
 void ab_guard_others(const struct ab_guard *g, const struct ab_key *key,
 		const struct ab_others *others, struct ab_judgement *out);
@@ -73,7 +77,8 @@ enum ab_guard_verdict
 struct ab_guard_answer
 {
 	enum ab_guard_verdict verdict;
-	bool dry;			  /* only in dry run: let it pass and count it */
+	bool dry;  /* only in dry run: let it pass and count it */
+	bool turn; /* passes in a stranger's turn: see ab_guard_refund() */
 	struct ab_prefix net; /* what is banned; set by ab_guard_check() */
 };
 

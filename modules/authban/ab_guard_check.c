@@ -12,7 +12,8 @@
 static struct ab_guard_answer answer(enum ab_guard_verdict verdict,
 		enum ab_state state, const struct ab_prefix *net)
 {
-	struct ab_guard_answer a = {verdict, state == AB_STATE_DRY_RUN, *net};
+	struct ab_guard_answer a = {
+			.verdict = verdict, .dry = state == AB_STATE_DRY_RUN, .net = *net};
 
 	return a;
 }
@@ -83,7 +84,7 @@ static enum ab_state pair_state(
 			&& (state == AB_STATE_DRY_RUN
 							? of.unbanned != 0 && pair.age >= of.age
 							: of.unbanned >= ab_version_second(pair.version)
-									  && of.version > pair.version))
+									  && of.version >= pair.version))
 		return AB_STATE_NONE;
 	return (enum ab_state)pair.state;
 }
@@ -103,11 +104,14 @@ static bool in_turn(const struct ab_guard *g, const struct ab_key *key,
 		enum ab_guard_verdict verdict, const struct ab_prefix *source,
 		struct ab_guard_answer *out)
 {
-	bool dry;
+	struct ab_gate gate = ab_judge_gate(&g->judge, key);
 
-	if(ab_judge_gate(&g->judge, key, &dry))
+	if(gate.pass) {
+		out->turn |= gate.turn;
 		return true;
-	*out = answer(verdict, dry ? AB_STATE_DRY_RUN : AB_STATE_BANNED, source);
+	}
+	*out = answer(
+			verdict, gate.dry ? AB_STATE_DRY_RUN : AB_STATE_BANNED, source);
 	return false;
 }
 

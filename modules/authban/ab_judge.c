@@ -246,28 +246,27 @@ void ab_judge_note_pairs(
 			j->table, source, AB_FIND_OR_MAKE, j->set, &j->now, note, &n);
 }
 
-struct gate
+struct gate_job
 {
 	const struct ab_judge *j;
-	bool pass, dry;
+	struct ab_gate gate;
 };
 
 static void gate(struct ab_slot *s, void *arg)
 {
-	struct gate *g = arg;
+	struct gate_job *g = arg;
 
-	g->pass = ab_entry_gate(s, g->j->set, &g->j->now);
-	g->dry = s->state == AB_STATE_DRY_RUN;
+	g->gate.pass = ab_entry_gate(s, g->j->set, &g->j->now);
+	g->gate.turn = g->gate.pass && is_ban(s->state);
+	g->gate.dry = s->state == AB_STATE_DRY_RUN;
 }
 
-bool ab_judge_gate(
-		const struct ab_judge *j, const struct ab_key *key, bool *dry)
+struct ab_gate ab_judge_gate(const struct ab_judge *j, const struct ab_key *key)
 {
-	struct gate g = {j, true, false};
+	struct gate_job g = {j, {true, false, false}};
 
 	ab_table_update(j->table, key, AB_FIND, j->set, &j->now, gate, &g);
-	*dry = g.dry;
-	return g.pass;
+	return g.gate;
 }
 
 static void refund(struct ab_slot *s, void *arg)

@@ -72,10 +72,16 @@ void ab_judge_others(const struct ab_judge *j, const struct ab_key *key,
 void ab_judge_note_pairs(
 		const struct ab_judge *j, const struct ab_key *source, uint32_t until);
 
-/* Whether a stranger may pass a banned entry now (ab_entry_gate()); `dry`: it is only
- * a dry run's ban. An entry that nobody knows lets pass. */
-bool ab_judge_gate(
-		const struct ab_judge *j, const struct ab_key *key, bool *dry);
+/* What a stranger meets at an entry. */
+struct ab_gate
+{
+	bool pass; /* also when it is not banned, or nobody knows it */
+	bool turn; /* it is banned, and this one took the turn */
+	bool dry;  /* banned in dry run only */
+};
+
+struct ab_gate ab_judge_gate(
+		const struct ab_judge *j, const struct ab_key *key);
 
 /* He has logged in (ab_entry_refund()). */
 void ab_judge_refund(const struct ab_judge *j, const struct ab_key *key);

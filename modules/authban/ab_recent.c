@@ -147,3 +147,57 @@ void ab_recent_sweep(struct ab_recent *r, uint32_t part, uint32_t parts,
 					&r->slot[i], &v, 0, relaxed, relaxed);
 	}
 }
+
+/* --- out of one set and into another --- */
+
+#define TIME_BITS 24
+#define LIST_LINES 4096 /* a call; 256 kB of memory */
+#define SPREAD_MAX 256	/* lines that one fact may be put into */
+
+size_t ab_recent_list(const struct ab_recent *r, uint32_t *at, uint32_t now,
+		uint32_t seconds, struct ab_fact *out, size_t max)
+{
+	size_t n = 0;
+	uint32_t line;
+	unsigned i;
+
+	for(line = 0;
+			line < LIST_LINES && *at < r->lines && max - n >= AB_RECENT_LINE;
+			line++, ++*at)
+		for(i = 0; i < AB_RECENT_LINE; i++) {
+			uint64_t v = atomic_load_explicit(
+					&r->slot[(size_t)*at * AB_RECENT_LINE + i], relaxed);
+
+			if(v && age_of(v, now) < seconds)
+				out[n++] =
+						(struct ab_fact){v >> TIME_BITS, *at, age_of(v, now)};
+		}
+	return n;
+}
+
+/* A young fact never gives way to an older one. */
+static void put_aged(struct ab_recent *r, uint64_t hash, uint32_t age,
+		uint32_t now, uint32_t seconds)
+{
+	_Atomic uint64_t *line = &r->slot[line_of(r, hash)];
+	unsigned slot;
+	uint64_t old;
+
+	look(line, hash, now, seconds, &slot, &old);
+	if(old == 0 || age_of(old, now) > age)
+		atomic_store_explicit(&line[slot], word_of(hash, now - age), relaxed);
+}
+
+bool ab_recent_restore(struct ab_recent *r, uint32_t lines,
+		const struct ab_fact *fact, uint32_t now, uint32_t seconds)
+{
+	uint32_t line;
+
+	if(fact->age >= seconds || fact->name == 0 || fact->name >> (64 - TIME_BITS)
+			|| fact->line >= lines || r->lines / lines > SPREAD_MAX)
+		return false;
+	/* lines < 2^24 in any set of ours, so a hash's lower bits hold one */
+	for(line = fact->line & (r->lines - 1); line < r->lines; line += lines)
+		put_aged(r, fact->name << TIME_BITS | line, fact->age, now, seconds);
+	return true;
+}

@@ -3,9 +3,10 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * A fixed table of hashes, eight to a cache line; in a full line the oldest gives
- * way. No lock: a slot is one word, replaced by compare-and-swap. It may forget,
- * and by chance (2^-37 a look) take one thing for another; each user of it says
+ * A fixed table of hashes in lines of sixteen, two cache lines each; in a full line
+ * the oldest gives way. (With eight, a table a quarter full of what is in use has a few
+ * lines with nine.) No lock: a slot is one word, replaced by compare-and-swap. It may
+ * forget, and by chance (2^-36 a look) take one thing for another; each user of it says
  * why that does no harm:
  * - one attempt counts once: an answer (nonce, count, response of one source) is
  *   remembered for AB_ATTEMPT_SECONDS. REGISTER is challenged without a
@@ -25,7 +26,7 @@
 #define AB_ATTEMPT_SECONDS 64 /* RFC 3261: 64 * T1 are 32 s, twice that */
 #define AB_ATTEMPT_SLOTS 65536
 
-#define AB_RECENT_LINE 8		   /* slots of a cache line */
+#define AB_RECENT_LINE 16		   /* slots of two cache lines */
 #define AB_RECENT_MAX_AGE 8000000u /* seconds; times have 24 bits */
 
 /* In shared memory. */
@@ -67,5 +68,32 @@ void ab_recent_forget(
  * come round after half a year. */
 void ab_recent_sweep(struct ab_recent *r, uint32_t part, uint32_t parts,
 		uint32_t now, uint32_t seconds);
+
+/* --- out of one set and into another, over a restart --- */
+
+/* What a slot holds, with its age: monotonic time may begin anew. Of the hash only
+ * the line's number and the upper 40 bits are known. */
+struct ab_fact
+{
+	uint64_t name; /* the upper 40 bits, in the lower ones here */
+	uint32_t line;
+	uint32_t age; /* seconds */
+};
+
+/*
+ * Copies what is younger than `seconds` into out[0..max) (max >= AB_RECENT_LINE), from
+ * line *at on, a bounded number of lines a call. Returns how many; the walk is over
+ * when *at has reached r->lines.
+ */
+size_t ab_recent_list(const struct ab_recent *r, uint32_t *at, uint32_t now,
+		uint32_t seconds, struct ab_fact *out, size_t max);
+
+/*
+ * Remembers a fact of a set of `lines` lines. In a larger set its line is not known
+ * for sure: it is put into each that it may be in. False: it cannot be one, is too
+ * old, or the sets' sizes are too different.
+ */
+bool ab_recent_restore(struct ab_recent *r, uint32_t lines,
+		const struct ab_fact *fact, uint32_t now, uint32_t seconds);
 
 #endif

@@ -30,11 +30,23 @@ void ab_sync_connected(struct ab_sync *s, const struct ab_now *now, bool lost)
 
 /* --- sending --- */
 
+/* A source where somebody has logged in is judged by its pairs, so the others, who
+ * may see only its failures, have to know. */
+static bool is_shared_here(const struct ab_sync *s, const struct ab_key *key)
+{
+	struct ab_prefix source = {key->addr, key->plen};
+
+	return key->kind == AB_KIND_SOURCE
+		   && ab_good_source_here(&s->guard.good, &source, s->now.mono,
+				   (uint32_t)s->set->good_time);
+}
+
 static void fill_share(struct ab_sync *s, const struct ab_view *v,
 		struct ab_share_io *io, unsigned which, uint32_t start)
 {
 	uint32_t window = (uint32_t)s->set->window;
-	struct ab_share share = {v->own[which], v->distinct[which], v->epoch};
+	struct ab_share share = {v->own[which], v->distinct[which], v->epoch,
+			is_shared_here(s, &v->key)};
 
 	io->value_len[which] = ab_wire_share_write(&s->wire, window, start,
 			io->field, io->field_len, &share, io->value[which]);
@@ -66,25 +78,32 @@ static void fill_shares(
 	s->ttl_known[bucket] = v->wstart;
 }
 
-static void fill_state(
-		struct ab_sync *s, const struct ab_view *v, struct ab_state_io *io)
+size_t ab_sync_record(const struct ab_wire *w, struct ab_names *names,
+		const struct ab_now *now, const struct ab_view *v,
+		uint8_t out[static AB_WIRE_STATE_MAX])
 {
-	struct ab_names *names = ab_table_names(s->table);
 	struct ab_wire_state rec = {.key = v->key,
 			.state = v->state,
 			.proof = v->proof,
 			.repeats = v->repeats,
 			.version = v->version,
-			.begin = s->now.cluster_ms - (uint64_t)v->age * 1000,
-			.end = s->now.cluster_ms + (uint64_t)v->ttl * 1000,
+			.begin = now->cluster_ms - (uint64_t)v->age * 1000,
+			.end = now->cluster_ms + (uint64_t)v->ttl * 1000,
 			.failures = ab_saturate16(v->failures, 0),
 			.distinct = v->distinct[0] | v->distinct[1]};
 
 	strncpy(rec.reason, ab_names_text(names, v->reason), AB_NAME_LEN);
 	strncpy(rec.origin, ab_names_text(names, v->origin), AB_NAME_LEN);
+	return ab_wire_state_write(w, &rec, out);
+}
+
+static void fill_state(
+		struct ab_sync *s, const struct ab_view *v, struct ab_state_io *io)
+{
 	ab_wire_map_key(&s->wire, &v->key, io->map_key);
 	io->field_len = ab_wire_place(&v->key, io->field);
-	io->record_len = ab_wire_state_write(&s->wire, &rec, io->record);
+	io->record_len = ab_sync_record(
+			&s->wire, ab_table_names(s->table), &s->now, v, io->record);
 }
 
 /* --- reading back --- */
@@ -117,6 +136,7 @@ static void found_share(void *arg, size_t i, unsigned which,
 		return;
 	sum->count[which] += share.count;
 	sum->distinct[which] |= share.distinct;
+	sum->shared |= share.shared;
 }
 
 static void tell(struct ab_sync *s, const struct ab_judgement *what)
@@ -227,44 +247,88 @@ static uint32_t seconds_left(
 	return left < max ? (uint32_t)left : max;
 }
 
-bool ab_sync_apply(struct ab_sync *s, const struct ab_now *now,
-		const uint8_t *bytes, size_t len)
+static void apply(struct ab_sync *s, const struct ab_wire_state *rec)
 {
-	struct ab_wire_state rec;
-	enum ab_wire_result r = ab_wire_state_read(&s->wire, bytes, len, &rec);
 	struct ab_names *names = ab_table_names(s->table);
 	struct ab_judgement out;
 	struct ab_change c;
 
-	s->now = *now;
-	if(r == AB_WIRE_OK && (rec.version >> 16) > now->cluster_ms + DAY_MS)
-		r = AB_WIRE_RANGE;
-	if(r != AB_WIRE_OK) {
-		s->stats.dropped[r]++;
-		return true;
-	}
-	if(is_forgotten(s, &rec))
-		return false;
 	memset(&c, 0, sizeof(c));
-	c.state = rec.state;
-	c.proof = rec.proof;
-	c.repeats = rec.repeats;
-	c.version = rec.version;
-	c.failures = rec.failures;
-	c.distinct = rec.distinct;
-	c.seconds = seconds_left(&rec, now);
-	if(rec.begin < now->cluster_ms
-			&& now->cluster_ms - rec.begin < UINT64_C(365) * DAY_MS)
-		c.ago = (uint32_t)((now->cluster_ms - rec.begin) / 1000);
+	c.state = rec->state;
+	c.proof = rec->proof;
+	c.repeats = rec->repeats;
+	c.version = rec->version;
+	c.failures = rec->failures;
+	c.distinct = rec->distinct;
+	c.seconds = seconds_left(rec, &s->now);
+	if(rec->begin < s->now.cluster_ms
+			&& s->now.cluster_ms - rec->begin < UINT64_C(365) * DAY_MS)
+		c.ago = (uint32_t)((s->now.cluster_ms - rec->begin) / 1000);
 	c.reason = ab_names_intern(
-			names, s->table->owner, rec.reason, strlen(rec.reason));
+			names, s->table->owner, rec->reason, strlen(rec->reason));
 	c.origin = ab_names_intern(
-			names, s->table->owner, rec.origin, strlen(rec.origin));
+			names, s->table->owner, rec->origin, strlen(rec->origin));
 	s->guard.judge = judge_of(s);
-	ab_guard_apply(&s->guard, &rec.key, &c, &out);
+	ab_guard_apply(&s->guard, &rec->key, &c, &out);
 	s->stats.states_applied++;
 	tell(s, &out);
+}
+
+/* Reads a record and asks whether it may be true; false: it is counted as dropped. */
+static bool read_state(struct ab_sync *s, const struct ab_wire *w,
+		const uint8_t *bytes, size_t len, struct ab_wire_state *rec)
+{
+	enum ab_wire_result r = ab_wire_state_read(w, bytes, len, rec);
+
+	if(r == AB_WIRE_OK && (rec->version >> 16) > s->now.cluster_ms + DAY_MS)
+		r = AB_WIRE_RANGE;
+	if(r != AB_WIRE_OK)
+		s->stats.dropped[r]++;
+	return r == AB_WIRE_OK;
+}
+
+bool ab_sync_apply(struct ab_sync *s, const struct ab_now *now,
+		const uint8_t *bytes, size_t len)
+{
+	struct ab_wire_state rec;
+
+	s->now = *now;
+	if(!read_state(s, &s->wire, bytes, len, &rec))
+		return true;
+	if(is_forgotten(s, &rec))
+		return false;
+	apply(s, &rec);
 	say_again(s, &rec);
+	return true;
+}
+
+/* --- over a restart --- */
+
+bool ab_sync_is_kept(const struct ab_view *v)
+{
+	if(v->ttl == 0 || v->version < AB_VERSION_TOLD)
+		return false;
+	/* what the configuration allows counts again after a restart, whoever took it
+	 * off before */
+	return v->state == AB_STATE_BANNED
+		   || (v->state == AB_STATE_UNBANNED && v->key.kind != AB_KIND_ALLOW);
+}
+
+bool ab_sync_restore(struct ab_sync *s, const struct ab_now *now,
+		const uint8_t *bytes, size_t len)
+{
+	static const struct ab_wire unsigned_wire;
+	uint64_t max = now->cluster_ms + 1000 * (uint64_t)s->set->ban_time_max;
+	struct ab_wire_state rec;
+
+	s->now = *now;
+	if(!read_state(s, &unsigned_wire, bytes, len, &rec)
+			|| rec.end <= now->cluster_ms)
+		return false;
+	if(rec.state == AB_STATE_BANNED && rec.proof != AB_PROOF_OPERATOR
+			&& rec.end > max)
+		rec.end = max;
+	apply(s, &rec);
 	return true;
 }
 

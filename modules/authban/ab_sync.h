@@ -111,6 +111,23 @@ int ab_sync_batch(struct ab_sync *s, const struct ab_now *now);
 bool ab_sync_apply(struct ab_sync *s, const struct ab_now *now,
 		const uint8_t *bytes, size_t len);
 
+/* One state of the table as a record of `w`. Returns its length. */
+size_t ab_sync_record(const struct ab_wire *w, struct ab_names *names,
+		const struct ab_now *now, const struct ab_view *v,
+		uint8_t out[static AB_WIRE_STATE_MAX]);
+
+/* Whether a state outlives a restart: a live ban, an unban in grace, an operator's
+ * allow entry. */
+bool ab_sync_is_kept(const struct ab_view *v);
+
+/*
+ * Applies one record of this proxy's own snapshot, which bears no MAC since the whole
+ * snapshot has one. `now` is the moment by the clock of the snapshot. No ban lasts
+ * longer than a new one may. False: it was refused or is over.
+ */
+bool ab_sync_restore(struct ab_sync *s, const struct ab_now *now,
+		const uint8_t *bytes, size_t len);
+
 /*
  * Moves cluster time to `offset_ms`. The first time it is set at once and the
  * counts move along; later steps are slewed by at most AB_SYNC_SLEW_MS a call.

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define FLAG_SIGNED 0x01u
+#define FLAG_SHARED 0x02u /* of a share only */
 #define SHARE_BODY 12
 #define SHARE_MAC 8
 #define STATE_MAC 16
@@ -181,7 +182,8 @@ size_t ab_wire_share_write(const struct ab_wire *w, uint32_t window,
 	uint8_t *p = out;
 
 	*p++ = AB_WIRE_VERSION;
-	*p++ = w->mac.sign ? FLAG_SIGNED : 0;
+	*p++ = (uint8_t)((w->mac.sign ? FLAG_SIGNED : 0)
+					 | (share->shared ? FLAG_SHARED : 0));
 	p = put(p, share->count, 2);
 	p = put(p, share->distinct, 4);
 	p = put(p, share->epoch, 4);
@@ -193,15 +195,15 @@ size_t ab_wire_share_write(const struct ab_wire *w, uint32_t window,
 }
 
 /* What both kinds of record begin with. */
-static enum ab_wire_result check_head(
-		const struct ab_wire *w, const uint8_t *bytes, size_t len, size_t min)
+static enum ab_wire_result check_head(const struct ab_wire *w,
+		const uint8_t *bytes, size_t len, size_t min, uint8_t flags)
 {
 	if(len < 2)
 		return AB_WIRE_LENGTH;
 	if(bytes[0] != AB_WIRE_VERSION)
 		return bytes[0] > AB_WIRE_VERSION ? AB_WIRE_VERSION_UNKNOWN
 										  : AB_WIRE_RANGE;
-	if(bytes[1] & ~FLAG_SIGNED)
+	if(bytes[1] & ~flags)
 		return AB_WIRE_RANGE;
 	if((w->mac.sign != NULL) != ((bytes[1] & FLAG_SIGNED) != 0))
 		return AB_WIRE_UNSIGNED;
@@ -213,7 +215,8 @@ enum ab_wire_result ab_wire_share_read(const struct ab_wire *w, uint32_t window,
 		const uint8_t *value, size_t len, struct ab_share *out)
 {
 	size_t want = SHARE_BODY + (w->mac.sign ? SHARE_MAC : 0);
-	enum ab_wire_result r = check_head(w, value, len, want);
+	enum ab_wire_result r =
+			check_head(w, value, len, want, FLAG_SIGNED | FLAG_SHARED);
 	const uint8_t *p = value + 2;
 	uint8_t full[AB_MAC_LEN];
 
@@ -229,6 +232,7 @@ enum ab_wire_result ab_wire_share_read(const struct ab_wire *w, uint32_t window,
 	out->count = (uint16_t)get(&p, 2);
 	out->distinct = (uint32_t)get(&p, 4);
 	out->epoch = (uint32_t)get(&p, 4);
+	out->shared = (value[1] & FLAG_SHARED) != 0;
 	return AB_WIRE_OK;
 }
 
@@ -316,7 +320,8 @@ enum ab_wire_result ab_wire_state_read(const struct ab_wire *w,
 		const uint8_t *bytes, size_t len, struct ab_wire_state *out)
 {
 	size_t mac = w->mac.sign ? STATE_MAC : 0;
-	enum ab_wire_result r = check_head(w, bytes, len, STATE_FIXED + 2 + mac);
+	enum ab_wire_result r =
+			check_head(w, bytes, len, STATE_FIXED + 2 + mac, FLAG_SIGNED);
 	const uint8_t *p = bytes + 2, *end;
 	uint8_t full[AB_MAC_LEN];
 

@@ -20,7 +20,7 @@
  *       field: kind 1, prefix length 1, address 4 or up to 16 (of a user: its
  *              hash, 8), of a pair: the user's hash 8, node 4, boot 4,
  *              incarnation 1
- *       value: version 1, flags 1, count 2, users 4, epoch 4, MAC 8 when signed
+ *       value: version 1, flags 1 (signed, shared), count 2, users 4, epoch 4, MAC 8 when signed
  *   {PREFIX:0}:b:BUCKET                hash of states, the truth to load
  *       field: kind, prefix length, address, user; value: a state
  *   {PREFIX:0}:log                     stream of states; entry field "r"
@@ -73,6 +73,7 @@ struct ab_share
 	uint16_t count;
 	uint32_t distinct; /* map of users */
 	uint32_t epoch;	   /* counted since, cluster seconds */
+	bool shared; /* somebody has logged in from this source, at that proxy */
 };
 
 /* Bytes that name a source: at the head of a share's field, and the field of

@@ -6,6 +6,7 @@
 #include "authban_check.h"
 
 #include "authban_allow.h"
+#include "authban_auth.h"
 #include "authban_mac.h"
 #include "authban_params.h"
 #include "authban_shared.h"
@@ -56,7 +57,8 @@ uint64_t authban_flow(const struct receive_info *rcv)
 }
 
 /* One header's credentials before the guard. */
-static enum authban_verdict look_at(struct hdr_field *h, struct ab_party *who)
+static enum authban_verdict look_at(
+		struct hdr_field *h, struct ab_party *who, bool *turn)
 {
 	struct ab_guard_answer a;
 	const dig_cred_t *cred;
@@ -67,6 +69,7 @@ static enum authban_verdict look_at(struct hdr_field *h, struct ab_party *who)
 		who->user = authban_user_hash(&cred->username.whole, &cred->realm);
 	}
 	a = ab_guard_look(authban_guard(), who);
+	*turn |= a.turn;
 	switch(a.verdict) {
 		case AB_GUARD_SOURCE:
 			return by_answer(a, AUTHBAN_BLOCK);
@@ -78,13 +81,13 @@ static enum authban_verdict look_at(struct hdr_field *h, struct ab_party *who)
 }
 
 static enum authban_verdict look_at_all(
-		struct hdr_field *h, struct ab_party *who)
+		struct hdr_field *h, struct ab_party *who, bool *turn)
 {
 	enum authban_verdict worst = AUTHBAN_PASS;
 	int n;
 
 	for(n = 0; h && n < CREDENTIALS_MAX; h = next_sibling_hdr(h), n++) {
-		enum authban_verdict v = look_at(h, who);
+		enum authban_verdict v = look_at(h, who, turn);
 
 		if(v > worst)
 			worst = v;
@@ -92,10 +95,22 @@ static enum authban_verdict look_at_all(
 	return worst;
 }
 
+/* Credentials without proof are challenged again, and no password is looked at: a
+ * forged packet must not take the place of a stranger who waits for his turn. */
+static bool is_unproven(sip_msg_t *msg)
+{
+	struct authban_evidence ev;
+
+	if(authban_params.proof != AUTHBAN_PROOF_TOKEN)
+		return false;
+	authban_evidence(msg, 0, &ev);
+	return ev.any_credentials && ev.proof == AB_PROOF_NONE;
+}
+
 /* Of several credentials the worst counts: nobody hides a guess behind a user who
  * is known-good. */
 static enum authban_verdict second_look(
-		sip_msg_t *msg, const struct ab_addr *addr)
+		sip_msg_t *msg, const struct ab_addr *addr, bool *turn)
 {
 	struct ab_party who = {.source = authban_source(addr)};
 	enum authban_verdict a, b;
@@ -103,9 +118,11 @@ static enum authban_verdict second_look(
 	if(!msg || msg->first_line.type != SIP_REQUEST || ksr_evrt_rcvnetinfo_get()
 			|| parse_headers(msg, HDR_EOH_F, 0) < 0)
 		return AUTHBAN_PASS;
+	if(is_unproven(msg))
+		return AUTHBAN_PASS;
 	who.flow = authban_flow(&msg->rcv);
-	a = look_at_all(msg->authorization, &who);
-	b = look_at_all(msg->proxy_auth, &who);
+	a = look_at_all(msg->authorization, &who, turn);
+	b = look_at_all(msg->proxy_auth, &who, turn);
 	return a > b ? a : b;
 }
 
@@ -138,11 +155,12 @@ enum authban_verdict authban_check_addr(const struct ab_addr *addr)
 }
 
 enum authban_verdict authban_check_message(
-		sip_msg_t *msg, const struct ab_addr *addr)
+		sip_msg_t *msg, const struct ab_addr *addr, bool *turn)
 {
 	enum authban_verdict verdict = authban_verdict(addr);
 
+	*turn = false;
 	if(verdict == AUTHBAN_LOOK)
-		verdict = second_look(msg, addr);
+		verdict = second_look(msg, addr, turn);
 	return count(verdict, addr);
 }

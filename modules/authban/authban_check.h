@@ -28,9 +28,9 @@ enum authban_verdict authban_verdict(const struct ab_addr *addr);
 
 /* Of a message: by its address, then by its credentials. Counts checks and blocks.
  * A message that cannot be parsed (event_route[core:msg-received]) is judged by its
- * address. */
+ * address. *turn: it passes where strangers are let through one by one. */
 enum authban_verdict authban_check_message(
-		sip_msg_t *msg, const struct ab_addr *addr);
+		sip_msg_t *msg, const struct ab_addr *addr, bool *turn);
 
 /* Of an address alone, counted. */
 enum authban_verdict authban_check_addr(const struct ab_addr *addr);

@@ -25,11 +25,11 @@ struct hmac_key
 	SHA256_CTX inner, outer;
 };
 
-static struct hmac_key token_key, wire_key;
+static struct hmac_key token_key, wire_key, snapshot_key;
 static uint8_t user_key[16], nonce_key[16], upstream_key[16];
 static bool keys_shared;
 
-static struct ab_mac token_mac, wire_mac;
+static struct ab_mac token_mac, wire_mac, snapshot_mac;
 
 static void hmac_prepare(struct hmac_key *k, const void *key, size_t len)
 {
@@ -132,6 +132,8 @@ int authban_keys_init(void)
 	hmac_prepare(&token_key, key, sizeof(key));
 	derive(secret, len, "authban wire 1", key);
 	hmac_prepare(&wire_key, key, sizeof(key));
+	derive(secret, keys_shared ? len : 0, "authban snapshot 1", key);
+	hmac_prepare(&snapshot_key, key, sizeof(key));
 	derive(secret, len, "authban user 1", key);
 	memcpy(user_key, key, sizeof(user_key));
 	derive(secret, len, "authban upstream 1", key);
@@ -139,6 +141,7 @@ int authban_keys_init(void)
 	memset(secret, 0, sizeof(secret));
 	token_mac = (struct ab_mac){hmac_sign, &token_key};
 	wire_mac = (struct ab_mac){keys_shared ? hmac_sign : NULL, &wire_key};
+	snapshot_mac = (struct ab_mac){hmac_sign, &snapshot_key};
 	return 0;
 }
 
@@ -181,6 +184,16 @@ const struct ab_mac *authban_mac_token(void)
 const struct ab_mac *authban_mac_wire(void)
 {
 	return &wire_mac;
+}
+
+const struct ab_mac *authban_mac_snapshot(void)
+{
+	return &snapshot_mac;
+}
+
+void authban_keyed_restore(const uint8_t key[static 16])
+{
+	memcpy(user_key, key, sizeof(user_key));
 }
 
 void authban_keyed_key(uint8_t out[static 16])

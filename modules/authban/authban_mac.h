@@ -40,6 +40,14 @@ const uint8_t *authban_upstream_key(void);
 /* For records in Redis; sign is NULL without a cluster key. */
 const struct ab_mac *authban_mac_wire(void);
 
+/* For the local snapshot: of the cluster key, else the same everywhere and good as a
+ * checksum only. */
+const struct ab_mac *authban_mac_snapshot(void);
+
+/* Takes over the key of hashes of an earlier start, so that what was kept of users
+ * still means them. Only without a cluster key, and before any fork. */
+void authban_keyed_restore(const uint8_t key[static 16]);
+
 /* The key of those hashes. */
 void authban_keyed_key(uint8_t out[static 16]);
 

@@ -18,6 +18,7 @@
  *   authban_rpc, _stats, _log       what operators see
  *   authban_events                  event routes, and their process
  *   authban_proc, _store, _load, _redis   the process that talks to Redis
+ *   authban_snapshot                what outlives a restart, in a file
  */
 #include "authban_allow.h"
 #include "authban_auth.h"
@@ -71,6 +72,7 @@ static int child_init(int rank)
 {
 	if(rank == PROC_INIT) {
 		authban_allow_own();
+		authban_proc_restore();
 		authban_proc_preload();
 	}
 	if(rank != PROC_MAIN)

@@ -6,6 +6,7 @@
 #include "authban_params.h"
 
 #include "ab_rate.h"
+#include "ab_snapshot.h"
 #include "ab_table.h"
 #include "ab_wire.h"
 
@@ -37,6 +38,9 @@ struct authban_params authban_params = {.size = 262144,
 		.allow = "",
 		.allow_file = "",
 		.event_callback = "",
+		.snapshot = "",
+		.snapshot_interval = 10,
+		.snapshot_max_age = 86400,
 		.proof = AUTHBAN_PROOF_TOKEN,
 		.allow_local = AUTHBAN_LOCAL_AUTO,
 		.backend = AB_BACKEND_AUTH_DB,
@@ -193,6 +197,11 @@ static const struct row rows[] = {
 				AB_RATE_MAX},
 		{"challenge_slip", ROW_NUMBER, &authban_params.challenge_slip, 0, 1000},
 		{"event_callback", ROW_TEXT, &authban_params.event_callback, 1, 64},
+		{"snapshot", ROW_TEXT, &authban_params.snapshot, 1, 4000},
+		{"snapshot_interval", ROW_NUMBER, &authban_params.snapshot_interval, 1,
+				3600},
+		{"snapshot_max_age", ROW_NUMBER, &authban_params.snapshot_max_age, 1,
+				AB_SNAPSHOT_AGE_MAX},
 		{"node", ROW_TEXT, &authban_params.node, 1, AB_NAME_LEN},
 		{"cluster_key", ROW_SECRET, &authban_params.cluster_key, 32, 1024},
 		{"cluster_key_file", ROW_TEXT, &authban_params.cluster_key_file, 1,
@@ -413,7 +422,8 @@ static int set_param(const char *name, modparam_t type, void *val)
 	X(redis_shards) X(redis_tls_ca) X(redis_tls_cert) X(redis_tls_key) \
 	X(node) X(cluster_key) X(cluster_key_file) X(allow) X(allow_file) \
 	X(backend_timeout) X(result_map) X(challenge_limit) X(challenge_slip) \
-	X(event_callback) X(watch_replies) X(watch_403)
+	X(event_callback) X(watch_replies) X(watch_403) \
+	X(snapshot) X(snapshot_interval) X(snapshot_max_age)
 /* clang-format on */
 
 #define SETTER(name)                                       \

@@ -50,6 +50,9 @@ struct authban_params
 	const char *node;
 	const char *cluster_key, *cluster_key_file;
 	const char *allow, *allow_file;
+	const char *snapshot;		/* a file; "": none */
+	int snapshot_interval;		/* s between two of them */
+	int snapshot_max_age;		/* s; what is older is not read */
 	const char *event_callback; /* a function of the KEMI script */
 	int challenge_limit;		/* a second and network; 0: no limit */
 	int challenge_slip;			/* one in so many is answered; 0: none */

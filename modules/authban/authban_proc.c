@@ -9,6 +9,7 @@
 #include "authban_mac.h"
 #include "authban_params.h"
 #include "authban_shared.h"
+#include "authban_snapshot.h"
 #include "authban_stats.h"
 #include "authban_store.h"
 
@@ -40,8 +41,8 @@ static struct authban_store store;
 static bool clock_known; /* cluster time has been Redis's once */
 
 /* Moments in monotonic milliseconds. */
-static int64_t next_try, next_health, next_sweep, next_complaint, last_batch,
-		unsent_since, next_move;
+static int64_t next_try, next_health, next_sweep, next_complaint, next_snapshot,
+		last_batch, unsent_since, next_move;
 static int backoff = BACKOFF_MIN;
 static uint32_t sweep_part;
 
@@ -179,20 +180,33 @@ static void connected(void)
 			ab_table_banned(sync_core.table, authban_now_mono()));
 }
 
-/* What comes from the map was logged where it was made: no line for each. */
+/* What comes from map or snapshot was logged where it was made: no line for each. */
+static void be_quiet(void)
+{
+	sync_core.table = authban_table();
+	authban_settings(&settings);
+	sync_core.news = NULL;
+}
+
 static int open_store(int64_t deadline)
 {
 	int rc;
 
-	sync_core.table = authban_table();
-	authban_settings(&settings);
-	sync_core.news = NULL;
+	be_quiet();
 	rc = authban_store_open(&store, deadline, set_clock);
 	sync_core.news = on_news;
 	if(rc == 0)
 		describe_server(
 				store.url, &authban_topology_home(&store.topology)->place);
 	return rc;
+}
+
+void authban_proc_restore(void)
+{
+	be_quiet();
+	authban_snapshot_load(&sync_core);
+	sync_core.news = on_news;
+	authban_guard_fill(&sync_core.guard); /* its keys may be others now */
 }
 
 void authban_proc_preload(void)
@@ -213,10 +227,9 @@ void authban_proc_preload(void)
 		LM_INFO("%u bans loaded from Redis in %d ms\n",
 				ab_table_banned(sync_core.table, authban_now_mono()),
 				(int)(authban_redis_now() - begin));
+		store.lost = false; /* nothing was sent yet that could be lost */
 	}
-	/* there is nothing yet to be sent again, and the process makes connections of
-	 * its own */
-	store.lost = false;
+	/* the process makes connections of its own */
 	authban_store_close(&store);
 }
 
@@ -300,6 +313,7 @@ static void work(int64_t now)
 {
 	bool online = authban_store_fd(&store) >= 0;
 
+	next_snapshot = authban_snapshot_work(&sync_core, clock_known);
 	if(store.url && !online && now >= next_try) {
 		if(open_store(now + AUTHBAN_STORE_LOAD) < 0)
 			disconnected();
@@ -321,7 +335,7 @@ static void work(int64_t now)
 
 static int sleep_ms(int64_t now)
 {
-	int64_t until = next_sweep;
+	int64_t until = next_sweep < next_snapshot ? next_sweep : next_snapshot;
 
 	if(authban_store_fd(&store) >= 0) {
 		/* a Redis that does not answer XREAD has to be noticed in time */
@@ -370,6 +384,7 @@ int authban_proc_start(void)
 	if(cfg_child_init())
 		return -1;
 	sync_core.table = authban_table();
+	authban_snapshot_start();
 	run();
 	return 0;
 }

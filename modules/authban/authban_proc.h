@@ -16,6 +16,10 @@ struct ab_url;
  * mod_init, after authban_shared_init() and authban_keys_init(). 0 or -1. */
 int authban_proc_init(const struct ab_url *url);
 
+/* Loads the snapshot, when there is one. From child_init(PROC_INIT), before
+ * authban_proc_preload(): what Redis knows is newer. */
+void authban_proc_restore(void);
+
 /* Loads the bans before any worker answers, for at most redis_start_timeout;
  * then it is left to the process. From child_init(PROC_INIT). */
 void authban_proc_preload(void);

@@ -170,6 +170,19 @@ static int check_prefix(void)
 	return -1;
 }
 
+/* Kamailio goes to another folder when it becomes a daemon. */
+static int check_snapshot(void)
+{
+	const char *path = authban_params.snapshot;
+
+	if(!*path || (*path == '/' && path[strlen(path) - 1] != '/'))
+		return 0;
+	LM_ERR("parameter snapshot is \"%s\"; allowed is the whole path of a file,"
+		   " from / on\n",
+			path);
+	return -1;
+}
+
 int authban_params_check(struct ab_url *url)
 {
 	struct authban_auth_settings auth;
@@ -198,7 +211,7 @@ int authban_params_check(struct ab_url *url)
 	if(authban_params.proof == AUTHBAN_PROOF_NONCE
 			&& check_proof_nonce(&auth) < 0)
 		return -1;
-	if(check_node() < 0 || check_prefix() < 0)
+	if(check_node() < 0 || check_prefix() < 0 || check_snapshot() < 0)
 		return -1;
 	return *authban_params.redis ? check_redis(url) : 0;
 }

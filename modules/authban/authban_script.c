@@ -79,14 +79,17 @@ static int result_of(enum authban_verdict verdict)
 static int ki_check(sip_msg_t *msg)
 {
 	struct ab_addr addr;
+	bool turn;
 	int rc;
 
 	/* no address: nothing to judge, so it passes */
 	if(authban_source_of(msg, &addr) < 0)
 		return PASS;
-	rc = result_of(authban_check_message(msg, &addr));
-	if(rc == PASS && !ksr_evrt_rcvnetinfo_get())
+	rc = result_of(authban_check_message(msg, &addr, &turn));
+	if(rc == PASS && !ksr_evrt_rcvnetinfo_get()) {
 		authban_request(msg)->checked = true;
+		authban_request(msg)->turn = turn;
+	}
 	return rc;
 }
 
@@ -152,6 +155,18 @@ static unsigned policy_of(const str *name)
 	return n;
 }
 
+/* An old nonce, say, was no guess: the next stranger need not wait for it. */
+static void give_turn_back(sip_msg_t *msg, struct authban_request *req,
+		const struct ab_addr *addr, const struct authban_evidence *ev)
+{
+	struct ab_party who = {authban_source(addr),
+			authban_user_hash(&ev->user, &ev->realm), authban_flow(&msg->rcv)};
+
+	if(req->turn)
+		ab_guard_refund(authban_guard(), &who);
+	req->turn = false;
+}
+
 static int judge_result(sip_msg_t *msg, int rc, str *name, str *policy)
 {
 	struct authban_request *req = authban_request(msg);
@@ -171,9 +186,12 @@ static int judge_result(sip_msg_t *msg, int rc, str *name, str *policy)
 				req->proof, authban_flow(&msg->rcv));
 	if(rc > 0)
 		return PASS;
-	if(!ab_class_is_failure(req->class)
-			|| authban_source_of(msg, &failure.addr) < 0)
+	if(authban_source_of(msg, &failure.addr) < 0)
 		return DENY;
+	if(!ab_class_is_failure(req->class)) {
+		give_turn_back(msg, req, &failure.addr, &ev);
+		return DENY;
+	}
 	/* a success is known by the name in the credentials, so a failure is too */
 	if(ev.user.len <= 0 && name && name->len > 0)
 		ev.user = *name;

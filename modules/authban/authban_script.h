@@ -23,6 +23,7 @@ struct authban_request
 	int pid;
 	enum ab_class class;
 	enum ab_proof proof;
+	bool turn;	  /* credentials passed in a stranger's turn */
 	bool checked; /* authban_check() has let it pass */
 	bool banned;  /* source or pair, by this very request */
 };

@@ -178,6 +178,12 @@ void authban_guard_fill(struct ab_guard *g)
 	*g = guard;
 }
 
+void authban_guard_rekey(const uint8_t good_key[static 16])
+{
+	memcpy(guard.good.key, good_key, sizeof(guard.good.key));
+	authban_keyed_key(guard.hash_key);
+}
+
 const struct ab_guard *authban_guard_quick(void)
 {
 	guard.judge.table = authban_table();
@@ -214,6 +220,14 @@ void authban_wake(void)
 	if(ab_table_must_wake(&table)
 			&& write(wake_fd, &one, sizeof(one)) != sizeof(one))
 		LM_DBG("wake: %s\n", strerror(errno));
+}
+
+void authban_wake_always(void)
+{
+	const uint64_t one = 1;
+
+	if(write(wake_fd, &one, sizeof(one)) != sizeof(one))
+		return; /* full: it will not sleep */
 }
 
 int authban_wake_fd(void)

@@ -64,6 +64,10 @@ const struct ab_guard *authban_guard_quick(void);
 /* The parts of it that no process changes, for the sync process. */
 void authban_guard_fill(struct ab_guard *g);
 
+/* Facts of an earlier start follow: their key, and the key of users' hashes anew from
+ * authban_mac. Before any fork. */
+void authban_guard_rekey(const uint8_t good_key[static 16]);
+
 /* Number of this proxy in versions, and of its name in the names' table. */
 uint16_t authban_node_number(void);
 uint16_t authban_node_origin(void);
@@ -76,6 +80,9 @@ struct ab_prefix authban_source(const struct ab_addr *addr);
 
 /* Wakes the sync process when it sleeps and something is to be sent. */
 void authban_wake(void);
+
+/* The same, asleep or not; from a signal handler. */
+void authban_wake_always(void);
 
 /* The descriptor that authban_wake writes to. */
 int authban_wake_fd(void);

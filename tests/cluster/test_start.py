@@ -1,60 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """F17 and the ways to name a Redis: what a proxy knows when it answers its first packet."""
 import os
-import threading
 import time
 
 import pytest
 
 from lib.fleet import THRESHOLD, banned, fleet, make_proxy, status, wait_banned, wait_connected
+from lib.hammer import Hammer
 from lib.redis import Redis
-from lib.sip import Guesser
-from lib.traffic import RoundRobin, answers, paced, silent
+from lib.traffic import RoundRobin, answers, silent
 from lib.wait import wait_for
 from proxies import write_secret
 
 START = 3.0  # redis_start_timeout (2 s) and one more
-
-
-class Hammer:
-    """A banned source that sends while the proxy starts, from before its socket exists."""
-
-    def __init__(self, node, source):
-        self.guesser = Guesser("alice", node.target, source=source)
-        self.guesser.link.sock.setblocking(False)
-        self.ending = threading.Event()
-        self.sent = self.heard = 0
-        self.thread = threading.Thread(target=self._run)
-
-    def _send(self):
-        try:
-            self.guesser.link.send(self.guesser.build())
-            self.sent += 1
-        except ConnectionRefusedError:
-            pass  # nobody listens yet
-
-    def _listen(self):
-        try:
-            self.heard += bool(self.guesser.link.sock.recv(65535))
-        except (BlockingIOError, ConnectionRefusedError):
-            pass
-
-    def _run(self):
-        for _ in paced(20000, 1000):
-            if self.ending.is_set():
-                break
-            self._send()
-            self._listen()
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ending.set()
-        self.thread.join()
-        self._listen()
-        self.guesser.close()
 
 
 def restart_under_fire(node, source, crash):

@@ -79,12 +79,8 @@ def wait_for_login(clock, crowd, phone, limit, every=30):
     return limit
 
 
-STRANGER = pytest.mark.xfail(strict=True, reason="good_time after its last login the phone is a stranger, and its "
-                             "bans grow")
-
-
 @pytest.mark.parametrize("hours,each", [pytest.param(1, 70, id="an hour"), pytest.param(12, 605, id="half a day"),
-                                        pytest.param(27, 1205, id="more than a day", marks=STRANGER)])
+                                        pytest.param(27, 1205, id="more than a day")])
 def test_a_phone_gets_the_new_password(net, hours, each):
     with Clock() as clock, Proxy(host=PROXY, netns=net["proxy"], defines=LIMITS, **clock.settings) as proxy, \
             Crowd(proxy.target, net["phone"]) as crowd:

@@ -51,7 +51,8 @@ def test_a_guess_each_ten_minutes(net, own):
                bans=now["bans"] + now["pair_bans"])
         assert proxy.log_lines("reason=slow")
     assert 10 <= at <= LIMIT
-    assert evaluated <= 1.5 * LIMIT
+    # behind the first ban one guess in 72 minutes, as the level leaks
+    assert evaluated <= 2 * LIMIT
 
 
 def test_a_guess_each_seventy_five_minutes(net):

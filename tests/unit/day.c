@@ -159,6 +159,33 @@ static void again(struct day *d, struct phone *p, uint32_t n)
 	day_at(d->ms + wait * 1000 + rng_below(&d->r, 5000), n);
 }
 
+static bool beside_an_attacker(const struct phone *p)
+{
+	return p->kind == PHONE_NAT && p->addr.b[14] >= 20 && p->addr.b[14] <= 22;
+}
+
+/* With the right password. */
+static void waited(struct day *d, const struct phone *p, uint64_t since)
+{
+	if(d->ms - since > d->longest_wait[p->kind])
+		d->longest_wait[p->kind] = d->ms - since;
+}
+
+static void turned_away(
+		struct day *d, struct phone *p, enum ab_guard_verdict why)
+{
+	enum drop_cause cause = cause_of(d, p, why);
+
+	d->nat_dropped += beside_an_attacker(p);
+	d->drops[p->kind][cause]++;
+	d->drops_known[p->kind][cause] += p->known;
+	p->else_dropped |= cause != DROP_PAIR;
+	if(!p->dropped)
+		p->dropped = d->ms;
+	if(!p->waits_since)
+		p->waits_since = d->ms;
+}
+
 static void succeed(struct day *d, struct phone *p, uint32_t n)
 {
 	struct ab_guard g = day_guard(d);
@@ -171,25 +198,20 @@ static void succeed(struct day *d, struct phone *p, uint32_t n)
 	if(p->until && d->ms > p->until) {
 		d->lapsed++;
 		/* it was registered still when it was turned away */
-		d->lost[p->kind] += p->dropped && p->dropped <= p->until;
+		if(p->dropped && p->dropped <= p->until)
+			(p->else_dropped ? d->lost : d->lost_own)[p->kind]++;
 	}
-	if(p->corrected) {
-		uint64_t *longest = &d->longest_wait[p->kind];
-
-		if(d->ms - p->wants_since > *longest)
-			*longest = d->ms - p->wants_since;
-	}
-	p->corrected = false;
-	p->dropped = 0;
+	if(p->corrected)
+		waited(d, p, p->wants_since);
+	if(p->waits_since)
+		waited(d, p, p->waits_since);
+	p->known = true;
+	p->corrected = p->else_dropped = false;
+	p->dropped = p->waits_since = 0;
 	p->failed = 0;
 	p->until = d->ms + life;
 	day_at(d->ms + life / 10 * 5 + rng_below(&d->r, (uint32_t)(life / 10 * 4)),
 			n);
-}
-
-static bool beside_an_attacker(const struct phone *p)
-{
-	return p->kind == PHONE_NAT && (p->addr.b[14] == 20 || p->addr.b[14] == 21);
 }
 
 /* The password is looked at. */
@@ -208,6 +230,7 @@ static void try_password(struct day *d, struct phone *p, uint32_t n, bool old)
 		succeed(d, p, n);
 		return;
 	}
+	p->waits_since = 0;
 	day_failure(d, &who, &ignored);
 	if(p->mistypes > 0 && --p->mistypes == 0) {
 		p->corrected = true;
@@ -220,6 +243,7 @@ static void try_password(struct day *d, struct phone *p, uint32_t n, bool old)
 static void move(struct day *d, struct phone *p)
 {
 	p->started = true;
+	p->known = false;
 	p->addr.b[15] = (uint8_t)(p->addr.b[15] + 100);
 	p->source = ab_prefix_of_source(&p->addr, 32, 64);
 	p->corrected = true;
@@ -249,7 +273,9 @@ static void phone(struct day *d, uint32_t n)
 			&& d->ms > HOURS(2.1)
 							   + (uint64_t)(p->addr.b[15] - 130) * HOURS(0.9))
 		move(d, p);
-	if((p->kind == PHONE_NEW || p->kind == PHONE_BESIDE) && !p->started) {
+	if((p->kind == PHONE_NEW || p->kind == PHONE_NEW_PORTS
+			   || p->kind == PHONE_BESIDE)
+			&& !p->started) {
 		p->started = p->corrected = true;
 		p->wants_since = d->ms;
 	}
@@ -271,12 +297,8 @@ static void phone(struct day *d, uint32_t n)
 		try_password(d, p, n, old);
 		return;
 	}
-	if(!old) {
-		d->nat_dropped += beside_an_attacker(p);
-		d->drops[p->kind][cause_of(d, p, why)]++;
-		if(!p->dropped)
-			p->dropped = d->ms;
-	}
+	if(!old)
+		turned_away(d, p, why);
 	again(d, p, n);
 }
 

@@ -1,5 +1,5 @@
 /*
- * authban: a day in the life of 20,000 phones and six attackers
+ * authban: a day in the life of 20,000 phones and ten attackers
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
@@ -15,7 +15,7 @@
 
 #define DAY_PHONES 20000u
 #define DAY_MOVED 24u
-#define DAY_NEW 3u
+#define DAY_NEW 3u /* in each of two NATs */
 #define DAY_MS UINT64_C(86400000)
 #define HOURS(h) ((uint64_t)((h)*3600000.))
 #define SECONDS(s) ((uint64_t)((s)*1000.))
@@ -30,6 +30,7 @@ enum phone_kind
 	PHONE_BESIDE,	 /* good, at one address with an old password */
 	PHONE_MOVED,	 /* gets another address in a /24 that is attacked */
 	PHONE_NEW,		 /* switched on in a NAT with an attacker in it */
+	PHONE_NEW_PORTS, /* the same; he has a new port each time */
 	PHONE_OLD_ALONE, /* an old password all day */
 	PHONE_OLD_NAT,
 	PHONE_OLD_BESIDE,
@@ -48,23 +49,28 @@ struct phone
 	unsigned failed;	  /* tries since the last success */
 	unsigned mistypes;	  /* wrong ones still to come */
 	uint64_t dropped; /* since when a right password was dropped, ms; 0: not */
-	bool moves;		  /* another port each time */
-	bool wrong;		  /* its last try was with a wrong one */
-	bool corrected;	  /* had a wrong one, has the right one, waits */
+	uint64_t waits_since; /* the same, since a password was last looked at */
+	bool moves;			  /* another port each time */
+	bool wrong;			  /* its last try was with a wrong one */
+	bool known;			  /* has logged in from its address */
+	bool else_dropped;	  /* since `dropped` also for another's failures */
+	bool corrected;		  /* had a wrong one, has the right one, waits */
 	bool started;
 	bool impatient; /* tries again every 30 s */
 };
 
 enum guesser
 {
-	GUESS_LOUD = 0,	  /* 150 a second from one address */
-	GUESS_V4_NETWORK, /* 130 addresses of a /24, 4 guesses each per round */
-	GUESS_V6_SOURCE,  /* random addresses of one /64 */
-	GUESS_SLOW,		  /* one in ten minutes */
-	GUESS_USER,		  /* 1,000 addresses, once each, one user */
-	GUESS_NAT_USERS,  /* inside a NAT, many users */
-	GUESS_NAT_ONE,	  /* inside another, one user */
-	GUESS_ACCOUNT,	  /* has an account of his own, tries many users */
+	GUESS_LOUD = 0,		 /* 150 a second from one address */
+	GUESS_V4_NETWORK,	 /* 130 addresses of a /24, 4 guesses each per round */
+	GUESS_V6_SOURCE,	 /* random addresses of one /64 */
+	GUESS_SLOW,			 /* one in ten minutes */
+	GUESS_USER,			 /* 1,000 addresses, once each, one user */
+	GUESS_NAT_USERS,	 /* inside a NAT, many users */
+	GUESS_NAT_ONE,		 /* inside another, one user */
+	GUESS_NAT_PORTS,	 /* inside a third, many users, a new port each time */
+	GUESS_ACCOUNT,		 /* has an account of his own, tries many users */
+	GUESS_ACCOUNT_PORTS, /* the same, with a new port each time */
 	GUESSERS
 };
 
@@ -104,9 +110,13 @@ struct day
 	struct attacker attacker[GUESSERS];
 	uint32_t wave; /* of the attackers with several addresses */
 	/* results */
-	uint64_t served, requests, failures, lapsed, lost[PHONE_KINDS];
+	uint64_t served, requests, failures, lapsed;
+	/* after a drop: for another's failures; only for their own */
+	uint64_t lost[PHONE_KINDS], lost_own[PHONE_KINDS];
 	uint64_t nat_served, nat_dropped; /* good ones beside attackers */
 	uint64_t drops[PHONE_KINDS][DROP_CAUSES];
+	uint64_t drops_known[PHONE_KINDS]
+						[DROP_CAUSES];	/* of these, of known ones */
 	uint64_t longest_wait[PHONE_KINDS]; /* ms, with the right password */
 	uint64_t bans[AB_FOUND_COUNT][AB_REASON_COUNT];
 	uint32_t most_entries, openings;

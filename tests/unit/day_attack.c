@@ -36,6 +36,14 @@ static const struct attacker presets[GUESSERS] = {
 				.begin = HOURS(6),
 				.end = HOURS(18),
 				.every = 10},
+		[GUESS_NAT_PORTS] = {.name = "in a NAT, many users, new ports, 10/s",
+				.begin = HOURS(6),
+				.end = HOURS(18),
+				.every = 100},
+		[GUESS_ACCOUNT_PORTS] = {.name = "own account, new ports, no pause",
+				.begin = HOURS(1),
+				.end = DAY_MS,
+				.every = 20000},
 		[GUESS_ACCOUNT] = {.name = "own account, 5 users at a time",
 				.begin = HOURS(1),
 				.end = DAY_MS,
@@ -55,6 +63,11 @@ void day_attackers(struct day *d)
 #define ROUND_GUESSES 520u
 #define USER_ADDRESSES 1000u
 #define ROUND_PAUSE SECONDS(1800)
+
+static bool has_account(enum guesser which)
+{
+	return which == GUESS_ACCOUNT || which == GUESS_ACCOUNT_PORTS;
+}
 
 static struct ab_addr v6_random(struct day *d)
 {
@@ -108,13 +121,18 @@ static void who_guesses(struct day *d, enum guesser which, struct ab_addr *addr,
 			*addr = day_v4(0x640000 + 21 * 0x100 + 9);
 			who->user = d->phone[DAY_PHONES - 2].user;
 			break;
+		case GUESS_NAT_PORTS:
+			*addr = day_v4(0x640000 + 22 * 0x100 + 9);
+			break;
 		default: /* six tries a window for each, for two windows */
-			*addr = day_v4(0x000807);
+			*addr = day_v4(which == GUESS_ACCOUNT ? 0x000807 : 0x000907);
 			who->user = day_user(
 					50000 + (uint32_t)(a->sent / 60 * 5 + a->sent % 5));
 	}
 	who->source = ab_prefix_of_source(addr, 32, 64);
 	who->flow = 900000 + which;
+	if(which == GUESS_NAT_PORTS || which == GUESS_ACCOUNT_PORTS)
+		who->flow += (a->sent + 1) * 1000000;
 }
 
 /* In which round, or which minute, this guess is. */
@@ -174,7 +192,7 @@ void day_attack(struct day *d, enum guesser which)
 		a->round = round_of(d, which);
 		a->round_evaluated = 0;
 	}
-	if(which == GUESS_ACCOUNT && a->sent % 60 == 0)
+	if(has_account(which) && a->sent % 60 == 0)
 		log_in(d, who, addr);
 	if(day_ask(d, &addr, &who, &why)) {
 		day_failure(d, &who, &banned);

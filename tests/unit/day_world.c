@@ -153,6 +153,11 @@ static enum phone_kind kind_of_home(uint32_t n)
 	return n % 45 == 0 ? PHONE_MISTYPED : PHONE_ALONE;
 }
 
+static bool is_new(const struct phone *p)
+{
+	return p->kind == PHONE_NEW || p->kind == PHONE_NEW_PORTS;
+}
+
 void day_populate(struct day *d)
 {
 	uint32_t n = 0, i;
@@ -164,6 +169,8 @@ void day_populate(struct day *d)
 		add(d, &n, PHONE_CUSTOMER, day_v4(0x660001 + i / 30 * 0x100));
 	for(i = 0; i < DAY_NEW; i++)
 		add(d, &n, PHONE_NEW, day_v4(0x640000 + 20 * 0x100 + 9));
+	for(i = 0; i < DAY_NEW; i++)
+		add(d, &n, PHONE_NEW_PORTS, day_v4(0x640000 + 22 * 0x100 + 9));
 	for(i = 0; n < DAY_PHONES; i++) {
 		struct ab_addr at = home(i);
 
@@ -176,7 +183,7 @@ void day_populate(struct day *d)
 		add(d, &n, kind_of_home(i), at);
 	}
 	for(i = 0; i < DAY_PHONES; i++)
-		day_at((d->phone[i].kind == PHONE_NEW ? DAY_SWITCHED_ON : 0)
+		day_at((is_new(&d->phone[i]) ? DAY_SWITCHED_ON : 0)
 						+ rng_below(&d->r, 3600000),
 				i);
 }

@@ -58,6 +58,14 @@ static struct model_answer drop(
 	return a;
 }
 
+/* A ban that says that others are known there, if not here then on another proxy. */
+bool model_for_some_of_many(const struct model_row *w)
+{
+	return w
+		   && (w->reason == AB_REASON_USERS
+				   || w->reason == AB_REASON_STRANGERS);
+}
+
 /* Lets a stranger pass: the next one waits. */
 static void let_through(const struct model *m, struct model_row *w)
 {
@@ -70,9 +78,10 @@ struct model_answer model_message(struct model *m, const struct ab_addr *addr,
 		const struct ab_prefix *source, const struct ab_party *who)
 {
 	struct ab_party any = {*source, 0, 0};
-	bool shared = model_knows(m, &any, MODEL_FACT_SOURCE);
 	bool good = who && model_knows(m, who, MODEL_FACT_PAIR);
 	struct way way = find_way(m, addr, source, who);
+	bool shared = model_knows(m, &any, MODEL_FACT_SOURCE)
+				  || model_for_some_of_many(way.source);
 	struct model_answer pass = {AB_GUARD_PASS, false};
 
 	if(model_allows(m, addr))
@@ -90,6 +99,8 @@ struct model_answer model_message(struct model *m, const struct ab_addr *addr,
 	/* a pair's ban first: what it drops takes nobody's place */
 	if(way.pair)
 		return drop(m, AB_GUARD_PAIR);
+	if(way.source && who->flow != 0 && model_knows(m, who, MODEL_FACT_FAILED))
+		return drop(m, AB_GUARD_SOURCE);
 	if((way.source && !may_pass(m, way.source))
 			|| (way.network && !may_pass(m, way.network)))
 		return drop(m, AB_GUARD_SOURCE);

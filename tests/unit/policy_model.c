@@ -196,7 +196,7 @@ void model_add_level(
 }
 
 void model_count(const struct model *m, struct model_row *w, uint32_t weight,
-		uint32_t map)
+		uint32_t slow, uint32_t map)
 {
 	struct model_event *e = &w->event[w->events++];
 
@@ -204,13 +204,11 @@ void model_count(const struct model *m, struct model_row *w, uint32_t weight,
 	e->window = model_window(m);
 	e->weight = weight;
 	e->map = map;
-	if(w->name.kind != AB_FOUND_SOURCE && w->name.kind != AB_FOUND_PAIR)
-		return;
 	/* during a ban the steps in which it leaks do not begin anew */
 	if(model_is_banned(w))
-		w->level = w->level + weight < 255 ? w->level + weight : 255;
+		w->level = w->level + slow < 255 ? w->level + slow : 255;
 	else
-		model_add_level(m, w, weight);
+		model_add_level(m, w, slow);
 }
 
 uint64_t model_source_hash(const struct model *m, const struct ab_prefix *s)
@@ -230,9 +228,9 @@ static struct ab_party fact_name(const struct ab_party *who, int what)
 {
 	struct ab_party p = *who;
 
-	if(what == MODEL_FACT_SOURCE)
+	if(what == MODEL_FACT_SOURCE || what == MODEL_FACT_FAILED)
 		p.user = 0;
-	if(what != MODEL_FACT_FLOW)
+	if(what == MODEL_FACT_SOURCE || what == MODEL_FACT_PAIR)
 		p.flow = 0;
 	return p;
 }
@@ -254,11 +252,18 @@ static struct model_fact *fact(
 	return NULL;
 }
 
+/* How long a fact holds. */
+static uint32_t holds(const struct model *m, int what)
+{
+	return what == MODEL_FACT_FAILED ? 10 * (uint32_t)m->set.pace
+									 : (uint32_t)m->set.good_time;
+}
+
 bool model_knows(struct model *m, const struct ab_party *who, int what)
 {
 	const struct model_fact *f = fact(m, who, what);
 
-	return f && m->mono - f->at < (uint32_t)m->set.good_time;
+	return f && m->mono - f->at < holds(m, what);
 }
 
 void model_learn(struct model *m, const struct ab_party *who, int what)
@@ -285,10 +290,11 @@ bool model_good(struct model *m, const struct model_name *pair)
  * that is nearly as old still holds is not told by the text. 0: no such fact. */
 uint32_t model_doubt(const struct model *m)
 {
-	uint32_t t = (uint32_t)m->set.good_time, i;
+	uint32_t i;
 
 	for(i = 0; i < m->facts; i++) {
 		uint32_t age = m->mono - m->fact[i].at;
+		uint32_t t = holds(m, m->fact[i].what);
 
 		if(age < t && age + t / 64 + 1 >= t)
 			return t - age;
@@ -308,7 +314,8 @@ void model_forget_flow(struct model *m, const struct ab_party *who)
 
 struct told
 {
-	uint32_t sources, failures, successes;
+	uint32_t customers, failures,
+			successes; /* the fewer of sources and users */
 };
 
 /* round(-64 ln(empty / 64)): 1/64 + 1/63 ... is that integral to within 0.5 but for
@@ -329,8 +336,8 @@ static uint32_t linear_count(uint64_t map)
 /* Everything of this bucket of 30 s and of the one before. */
 static struct told told_lately(const struct model *m)
 {
+	uint64_t sources = 0, users = 0;
 	struct told t = {0};
-	uint64_t map = 0;
 	unsigned i;
 
 	for(i = 0; i < m->breaker.n; i++) {
@@ -341,9 +348,13 @@ static struct told told_lately(const struct model *m)
 			continue;
 		}
 		t.failures++;
-		map |= UINT64_C(1) << (m->breaker.told[i].source & 63);
+		sources |= UINT64_C(1) << (m->breaker.told[i].source & 63);
+		users |= UINT64_C(1) << (m->breaker.told[i].user & 63);
 	}
-	t.sources = linear_count(map);
+	t.customers = linear_count(
+			__builtin_popcountll(sources) < __builtin_popcountll(users)
+					? sources
+					: users);
 	return t;
 }
 
@@ -355,18 +366,19 @@ static bool breaker_turns(struct model *m, bool failure)
 	bool before = m->breaker.open;
 
 	if(!m->breaker.open)
-		m->breaker.open = failure && limit > 0 && t.sources >= limit
+		m->breaker.open = failure && limit > 0 && t.customers >= limit
 						  && t.failures >= t.successes;
 	else
-		m->breaker.open = limit > 0 && 2 * t.sources >= limit
+		m->breaker.open = limit > 0 && 2 * t.customers >= limit
 						  && t.successes <= 2 * t.failures;
 	return m->breaker.open != before;
 }
 
-bool model_tell_breaker(struct model *m, uint64_t source)
+bool model_tell_breaker(struct model *m, uint64_t source, uint64_t user)
 {
 	assert_true(m->breaker.n < COUNT_OF(m->breaker.told));
 	m->breaker.told[m->breaker.n].at = m->mono;
+	m->breaker.told[m->breaker.n].user = user;
 	m->breaker.told[m->breaker.n++].source = source;
 	return breaker_turns(m, source != 0);
 }

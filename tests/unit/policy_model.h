@@ -67,7 +67,8 @@ struct model_fact
 	{
 		MODEL_FACT_PAIR,
 		MODEL_FACT_SOURCE,
-		MODEL_FACT_FLOW
+		MODEL_FACT_FLOW,
+		MODEL_FACT_FAILED /* a stranger's, at a banned source */
 	} what;
 	struct ab_party who; /* fields that do not matter are 0 */
 	uint32_t at;
@@ -80,6 +81,7 @@ struct model_breaker
 	{
 		uint32_t at;
 		uint64_t source; /* 0: a success */
+		uint64_t user;
 	} told[MODEL_EVENTS * 2];
 	unsigned n;
 };
@@ -143,6 +145,15 @@ struct model_found model_others(struct model *m, const struct model_name *name,
 
 void model_ban(struct model *m, const struct model_name *name, uint32_t seconds,
 		enum ab_reason reason);
+/* A ban that another proxy's policy made just now; `failures` and `map`: what for,
+ * `bans`: within memory. */
+struct model_heard
+{
+	enum ab_reason reason;
+	uint32_t seconds, failures, map, bans;
+};
+void model_hear(struct model *m, const struct model_name *name,
+		const struct model_heard *h);
 /* False: nothing is known of it. */
 bool model_unban(struct model *m, const struct model_name *name);
 void model_allow(struct model *m, const struct ab_prefix *net);
@@ -178,6 +189,7 @@ uint32_t model_doubt(const struct model *m);
 /* --- between the files of the model --- */
 
 bool model_allows(const struct model *m, const struct ab_addr *addr);
+bool model_for_some_of_many(const struct model_row *w);
 bool model_in_grace(struct model *m, const struct ab_prefix *source);
 
 bool model_same_prefix(const struct ab_prefix *a, const struct ab_prefix *b);
@@ -187,13 +199,14 @@ bool model_is_banned(const struct model_row *w);
 uint32_t model_window(const struct model *m);
 void model_add_level(
 		const struct model *m, struct model_row *w, uint32_t weight);
+/* `slow`: of the weight, what the slow level grows by. */
 void model_count(const struct model *m, struct model_row *w, uint32_t weight,
-		uint32_t map);
+		uint32_t slow, uint32_t map);
 uint64_t model_source_hash(const struct model *m, const struct ab_prefix *s);
 bool model_knows(struct model *m, const struct ab_party *who, int what);
 void model_learn(struct model *m, const struct ab_party *who, int what);
 void model_forget_flow(struct model *m, const struct ab_party *who);
 /* `source` 0: a success. Returns whether it opened or closed. */
-bool model_tell_breaker(struct model *m, uint64_t source);
+bool model_tell_breaker(struct model *m, uint64_t source, uint64_t user);
 
 #endif

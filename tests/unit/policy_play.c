@@ -76,8 +76,7 @@ static void same_view(
 	same(p, v->failures, c.failures, "%s", name);
 	if(w->name.kind != AB_FOUND_PAIR)
 		same(p, v->users, c.things, "%s", name);
-	if(w->name.kind == AB_FOUND_PAIR || w->name.kind == AB_FOUND_SOURCE)
-		same(p, v->slow, c.level, "%s", name);
+	same(p, v->slow, c.level, "%s", name);
 	if(model_is_banned(w))
 		same(p, v->reason, w->reason, "%s", name);
 }
@@ -234,6 +233,52 @@ static void pass_time(struct play *p, uint32_t seconds)
 	} while(doubt > 0);
 }
 
+/* Another proxy has banned it. Not for a pair that is void since its source's unban and
+ * has not been looked at since: its old counts would show. */
+static void do_hear(struct play *p, const struct step *t)
+{
+	static const enum ab_reason whys[AB_FOUND_COUNT][3] = {
+			[AB_FOUND_SOURCE] = {AB_REASON_USERS, AB_REASON_STRANGERS,
+					AB_REASON_THRESHOLD},
+			[AB_FOUND_PAIR] = {AB_REASON_PAIR, AB_REASON_PAIR, AB_REASON_SLOW},
+			[AB_FOUND_NETWORK] = {AB_REASON_CAMPAIGN, AB_REASON_CAMPAIGN,
+					AB_REASON_CAMPAIGN},
+			[AB_FOUND_USER] = {AB_REASON_USER_ATTACK, AB_REASON_USER_ATTACK,
+					AB_REASON_USER_ATTACK}};
+	struct model_name name;
+	struct model_heard h;
+	struct ab_change c = {.state = AB_STATE_BANNED, .proof = AB_PROOF_TOKEN};
+	struct ab_judgement out;
+	struct ab_guard g;
+	struct ab_key key;
+	struct model_row *w;
+
+	if(!target(p, t, &name))
+		return;
+	w = model_row(&p->m, &name);
+	if(w && w->voided)
+		return;
+	pass_time(p, 1);
+	g = stage_guard(p->stage);
+	h.reason = whys[name.kind][t->number[1] % 3];
+	/* proxies have the same settings */
+	h.seconds = 1 + t->number[0] % (uint32_t)p->m.set.ban_time_max;
+	h.failures = t->number[2] % 12;
+	h.map = UINT32_C(1) << t->number[3] % 32;
+	h.bans = 1 + t->weight;
+	c.reason = (uint16_t)h.reason;
+	c.seconds = h.seconds;
+	c.failures = h.failures;
+	c.distinct = h.map;
+	c.repeats = (uint8_t)h.bans;
+	c.version = g.judge.now.cluster_ms << 16 | 2;
+	key = story_key(&name);
+	ab_guard_apply(&g, &key, &c, &out);
+	model_hear(&p->m, &name, &h);
+	same(p, out.ok, true, " ");
+	same_view(p, model_row(&p->m, &name), &out.view);
+}
+
 /* Seconds tell what was before an unban and what after it. */
 static void do_unban(struct play *p, const struct step *t)
 {
@@ -322,11 +367,8 @@ static void do_others(struct play *p, const struct step *t)
 	late |= w && w->voided;
 	want = model_others(&p->m, &name, window, o.count, map, late);
 	ab_guard_others(&g, &key, &o, &out);
-	if(w && w->voided) {
-		same(p, out.news, false, "old news of %s", name_of(p, &name));
+	if(w)
 		w->voided = false; /* now the core has looked at the source */
-		return;
-	}
 	same_judgement(p, &want, &out,
 			w && name.kind == AB_FOUND_PAIR && model_good(&p->m, &name));
 }
@@ -352,7 +394,10 @@ static void do_step(struct play *p, const struct step *t)
 			do_succeed(p, t);
 			break;
 		case DEED_BAN:
-			do_ban(p, t);
+			if(t->kind < 8)
+				do_ban(p, t);
+			else
+				do_hear(p, t);
 			break;
 		case DEED_UNBAN:
 			do_unban(p, t);

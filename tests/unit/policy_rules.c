@@ -29,25 +29,54 @@ static struct ab_settings settings_of(const struct model *m, unsigned policy)
 	return set;
 }
 
-/* Bans in force for a pair of a known-good user are short and do not grow. */
-struct model_length model_length(
-		const struct model *m, const struct model_row *w, bool good)
+static uint32_t smaller(uint32_t a, uint32_t b)
 {
-	bool party =
-			w->name.kind == AB_FOUND_SOURCE || w->name.kind == AB_FOUND_PAIR;
-	struct ab_settings set = settings_of(m, party ? w->policy : 0);
-	uint64_t length = (uint64_t)set.ban_time;
+	return a < b ? a : b;
+}
+
+/* ban_time, doubled for each ban before this one, less up to a sixteenth. */
+static struct model_length growing(
+		const struct ab_settings *set, const struct model_row *w)
+{
+	uint64_t length = (uint64_t)set->ban_time;
 	uint32_t i, before = w->bans > 0 ? w->bans - 1 : 0;
 	struct model_length l;
 
-	for(i = 0; i < before && length < (uint64_t)set.ban_time_max; i++)
+	for(i = 0; i < before && length < (uint64_t)set->ban_time_max; i++)
 		length *= 2;
-	if(length > (uint64_t)set.ban_time_max)
-		length = (uint64_t)set.ban_time_max;
-	if(good)
-		length = ((uint64_t)set.ban_time + 1) / 2;
-	l.max = (uint32_t)length;
-	l.min = (uint32_t)(good ? length : length - length / 16);
+	l.max = smaller(length < UINT32_MAX ? (uint32_t)length : UINT32_MAX,
+			(uint32_t)set->ban_time_max);
+	l.min = l.max - l.max / 16;
+	return l;
+}
+
+/* The time in which the slow level leaks one, up to a sixteenth more. */
+static struct model_length one_step(const struct ab_settings *set)
+{
+	uint32_t step = (uint32_t)set->long_window / (uint32_t)set->long_threshold;
+	uint32_t most = (uint32_t)set->ban_time_max;
+	struct model_length l = {
+			smaller(step, most), smaller(step + step / 16, most)};
+
+	return l;
+}
+
+struct model_length model_length(
+		const struct model *m, const struct model_row *w, bool good)
+{
+	bool pair = w->name.kind == AB_FOUND_PAIR;
+	bool party = w->name.kind == AB_FOUND_SOURCE || pair;
+	struct ab_settings set = settings_of(m, party ? w->policy : 0);
+	struct model_length l = growing(&set, w), step = one_step(&set);
+
+	if(pair && good) /* short, and does not grow */
+		l.min = l.max = (uint32_t)((set.ban_time + 1) / 2);
+	else if(w->reason == AB_REASON_SLOW || w->reason == AB_REASON_STRANGERS)
+		l = step;
+	else if(pair) {
+		l.min = smaller(l.min, step.min);
+		l.max = smaller(l.max, step.max);
+	}
 	return l;
 }
 
@@ -91,9 +120,10 @@ static bool is_slow(const struct ab_settings *set, const struct model_counts *c)
 static enum ab_reason source_reason(const struct ab_settings *set,
 		const struct model_counts *c, const struct around *a)
 {
+	if(a->shared && c->things > (uint32_t)set->max_users)
+		return AB_REASON_USERS;
 	if(a->shared)
-		return c->things > (uint32_t)set->max_users ? AB_REASON_USERS
-													: AB_REASON_NONE;
+		return is_slow(set, c) ? AB_REASON_STRANGERS : AB_REASON_NONE;
 	if(c->failures >= (uint32_t)set->threshold)
 		return AB_REASON_THRESHOLD;
 	if(c->failures >= (uint32_t)set->net_threshold && a->net_level >= 1)
@@ -195,10 +225,12 @@ static void touch(struct model *m, const struct model_name *name,
 		struct model_found *out)
 {
 	struct model_row *w = model_row_made(m, name);
+	bool slow = name->kind == AB_FOUND_PAIR
+				|| (name->kind == AB_FOUND_SOURCE && !a->good);
 
 	w->policy = f->policy;
 	w->voided = false;
-	model_count(m, w, f->weight, map);
+	model_count(m, w, f->weight, slow ? f->weight : 0, map);
 	out->touched = true;
 	out->row = w;
 	out->news = decide(m, w, a);
@@ -231,6 +263,17 @@ static void user_of(struct model *m, const struct ab_failure *f,
 			m, out->entry[AB_FOUND_USER].row, (uint32_t)m->set.user_sources);
 }
 
+/* Where strangers come one by one, who failed stands back. */
+static void note_failed(struct model *m, const struct ab_failure *f,
+		const struct model_findings *out)
+{
+	const struct model_row *w = out->entry[AB_FOUND_SOURCE].row;
+
+	if(model_is_banned(w) && !out->good && f->who.flow != 0
+			&& (out->shared || model_for_some_of_many(w)))
+		model_learn(m, &f->who, MODEL_FACT_FAILED);
+}
+
 void model_failure(
 		struct model *m, const struct ab_failure *f, struct model_findings *out)
 {
@@ -248,8 +291,8 @@ void model_failure(
 	a.shared = out->shared = model_knows(m, &f->who, MODEL_FACT_SOURCE);
 	model_forget_flow(m, &f->who);
 	if(a.good)
-		out->breaker_changed =
-				model_tell_breaker(m, model_source_hash(m, source));
+		out->breaker_changed = model_tell_breaker(
+				m, model_source_hash(m, source), f->who.user);
 	out->suspended = m->breaker.open;
 	if(m->breaker.open && a.shared)
 		return;
@@ -260,6 +303,7 @@ void model_failure(
 	user_bit =
 			f->who.user == 0 || a.good ? 0 : UINT32_C(1) << (f->who.user & 31);
 	touch(m, &name, f, user_bit, &a, &out->entry[AB_FOUND_SOURCE]);
+	note_failed(m, f, out);
 	out->banned = m->set.mode == AB_MODE_BAN
 				  && (out->entry[AB_FOUND_PAIR].news
 						  || out->entry[AB_FOUND_SOURCE].news);
@@ -295,7 +339,7 @@ bool model_success(struct model *m, const struct ab_party *who)
 		model_learn(m, who, MODEL_FACT_FLOW);
 	if(stranger)
 		free_the_way(m, who);
-	return model_tell_breaker(m, 0);
+	return model_tell_breaker(m, 0, 0);
 }
 
 /* The things of one window that are known, told by whom ever. */
@@ -369,6 +413,47 @@ void model_ban(struct model *m, const struct model_name *name, uint32_t seconds,
 	w->until = m->mono + seconds;
 	w->bans = 1;
 	changed(m, w);
+}
+
+/* Counts are all proxies': more than is known here were others'. */
+static void take_counts(
+		const struct model *m, struct model_row *w, const struct model_heard *h)
+{
+	uint32_t mine = 0, theirs = 0, i;
+
+	for(i = 0; i < w->events; i++)
+		mine += w->event[i].window + 1 >= w->window ? w->event[i].weight : 0;
+	for(i = 0; i < w->shares; i++)
+		theirs += w->share[i].window + 1 >= w->window ? w->share[i].count : 0;
+	if(h->failures <= mine + theirs)
+		return;
+	for(i = 0; i < w->shares; i++)
+		w->share[i].count = 0;
+	assert_true(w->shares < MODEL_EVENTS);
+	w->share[w->shares].window = model_window(m);
+	w->share[w->shares].map = h->map;
+	w->share[w->shares++].count = h->failures - mine;
+}
+
+void model_hear(struct model *m, const struct model_name *name,
+		const struct model_heard *h)
+{
+	struct model_row *w = model_row_made(m, name);
+
+	if(!model_is_banned(w))
+		w->window = model_window(m);
+	take_counts(m, w, h);
+	w->state = AB_STATE_BANNED;
+	w->reason = h->reason;
+	w->by_hand = false;
+	w->until = m->mono + h->seconds;
+	w->bans = h->bans;
+	changed(m, w);
+	if(name->kind == AB_FOUND_PAIR) { /* the source knows that it has such */
+		struct model_name source = model_source(&name->at);
+
+		model_row_made(m, &source);
+	}
 }
 
 bool model_unban(struct model *m, const struct model_name *name)

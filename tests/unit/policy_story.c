@@ -111,6 +111,8 @@ static void make_settings(struct story *s, struct rng *r)
 
 static void make_policies(struct story *s, struct rng *r)
 {
+	/* what a source keeps of its pairs lasts as long as the settings say */
+	int longest = s->set.ban_time_max < 400 ? s->set.ban_time_max : 400;
 	unsigned i, k;
 
 	memset(&s->policies, 0, sizeof(s->policies));
@@ -122,7 +124,7 @@ static void make_policies(struct story *s, struct rng *r)
 		for(k = 0; k < AB_POLICY_FIELDS; k++)
 			if(rng_below(r, 2))
 				row->value[k] = k < AB_POLICY_BAN_TIME ? between(r, 1, 9)
-													   : between(r, 1, 400);
+													   : between(r, 1, longest);
 	}
 }
 

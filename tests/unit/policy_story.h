@@ -21,7 +21,7 @@ enum deed
 	DEED_FAIL = 0,
 	DEED_SUCCEED,
 	DEED_ASK,
-	DEED_BAN,
+	DEED_BAN, /* by hand, or heard of */
 	DEED_UNBAN,
 	DEED_ALLOW,
 	DEED_PASS, /* of time */

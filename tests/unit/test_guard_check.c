@@ -437,7 +437,7 @@ static void while_the_breaker_is_open_the_others_shares_ban_nobody(void **state)
 	ab_guard_others(&g, &key, &o, &j);
 	assert_true(j.ok && !j.news);
 	s.breaker.open = 0;
-	o.count[0]++; /* what is known already is not judged again */
+	o.count[0]++; /* what brings nothing new is not judged again */
 	ab_guard_others(&g, &key, &o, &j);
 	assert_true(j.news);
 }

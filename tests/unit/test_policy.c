@@ -220,7 +220,7 @@ static void every_row_of_the_table_decides(void **state)
 					AB_REASON_NONE},
 			{{.kind = AB_KIND_SOURCE, .failures = 2, .slow = 20},
 					AB_REASON_SLOW},
-			/* shared: users alone */
+			/* shared: users and strangers alone */
 			{{.kind = AB_KIND_SOURCE,
 					 .shared = true,
 					 .failures = 9999,
@@ -229,6 +229,8 @@ static void every_row_of_the_table_decides(void **state)
 					 .user_level = 2,
 					 .things = 5},
 					AB_REASON_NONE},
+			{{.kind = AB_KIND_SOURCE, .shared = true, .slow = 20, .things = 5},
+					AB_REASON_STRANGERS},
 			{{.kind = AB_KIND_SOURCE, .shared = true, .slow = 20},
 					AB_REASON_STRANGERS},
 			{{.kind = AB_KIND_SOURCE, .shared = true, .slow = 20, .things = 6},
@@ -353,6 +355,8 @@ static void every_reason_of_the_policy_has_its_limit(void **state)
 					"failures"},
 			{AB_KIND_SOURCE, AB_REASON_SLOW, "long_threshold", 20, 86400,
 					"failures"},
+			{AB_KIND_SOURCE, AB_REASON_STRANGERS, "long_threshold", 20, 86400,
+					"failures"},
 			{AB_KIND_SOURCE, AB_REASON_USERS, "max_users", 5, 600, "users"},
 			{AB_KIND_PAIR, AB_REASON_PAIR, "threshold", 8, 600, "failures"},
 			{AB_KIND_PAIR, AB_REASON_SLOW, "long_threshold", 20, 86400,
@@ -416,6 +420,34 @@ static void the_bucket_leaks_in_whole_steps(void **state)
 	assert_int_equal(ab_policy_leak(&set, 255, 60), 55);
 }
 
+/* As long as the bucket takes to leak one: 4320 s, and up to a sixteenth more. */
+static void slow_bans_last_one_step(void **state)
+{
+	struct ab_counts c = {.kind = AB_KIND_SOURCE, .slow = 20, .repeats = 9};
+	struct ab_settings set;
+
+	(void)state;
+	ab_settings_preset(&set);
+	for(c.spread = 0; c.spread < 1000; c.spread++)
+		assert_in_range(ab_policy_decide(&set, &c).seconds, 4320, 4590);
+	c.kind = AB_KIND_PAIR;
+	assert_in_range(ab_policy_decide(&set, &c).seconds, 4320, 4590);
+	/* a pair's ban grows up to that */
+	c.slow = 0;
+	c.failures = 8;
+	assert_in_range(ab_policy_decide(&set, &c).seconds, 4320, 4590);
+	c.repeats = 1;
+	assert_in_range(ab_policy_decide(&set, &c).seconds, 1125, 1200);
+	/* and no ban is longer than the longest */
+	set.ban_time_max = 1000;
+	c.repeats = 9;
+	assert_in_range(ab_policy_decide(&set, &c).seconds, 937, 1000);
+	c.kind = AB_KIND_SOURCE;
+	c.failures = 0;
+	c.slow = 20;
+	assert_int_equal(ab_policy_decide(&set, &c).seconds, 1000);
+}
+
 static void reasons_have_names(void **state)
 {
 	(void)state;
@@ -429,6 +461,7 @@ static void reasons_have_names(void **state)
 	assert_string_equal(ab_reason_name(AB_REASON_USERS), "users");
 	assert_string_equal(ab_reason_name(AB_REASON_PAIR), "pair");
 	assert_string_equal(ab_reason_name(AB_REASON_CAMPAIGN), "campaign");
+	assert_string_equal(ab_reason_name(AB_REASON_STRANGERS), "strangers");
 	assert_string_equal(ab_reason_name(AB_REASON_COUNT), "none");
 }
 
@@ -449,6 +482,7 @@ int main(void)
 			cmocka_unit_test(net_threshold_never_raises_a_limit),
 			cmocka_unit_test(every_reason_of_the_policy_has_its_limit),
 			cmocka_unit_test(the_bucket_leaks_in_whole_steps),
+			cmocka_unit_test(slow_bans_last_one_step),
 			cmocka_unit_test(reasons_have_names),
 	};
 

@@ -67,7 +67,7 @@ struct sent
 static struct sent share_of(
 		const struct ab_wire *w, const struct ab_key *key, uint16_t count)
 {
-	struct ab_share share = {count, 0x80000001, START + 7};
+	struct ab_share share = {count, 0x80000001, START + 7, count % 2 == 1};
 	struct sent s;
 
 	s.field_len = ab_wire_share_field(w, key, 9, s.field);
