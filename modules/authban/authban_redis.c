@@ -156,9 +156,19 @@ static int tls_expect(struct authban_redis *r, SSL *ssl, const char *host)
 	return rc == 1 ? 0 : fail_tls(r, "TLS");
 }
 
+/* Why a handshake failed: a certificate that is not the right one, or another cause. */
+static int tls_refuse(struct authban_redis *r, const SSL *ssl)
+{
+	long verdict = SSL_get_verify_result(ssl);
+
+	if(verdict == X509_V_OK)
+		return fail_tls(r, "TLS");
+	ERR_clear_error();
+	return fail(r, "TLS", X509_verify_cert_error_string(verdict));
+}
+
 static int tls_handshake(struct authban_redis *r, SSL *ssl, int64_t deadline)
 {
-	long verdict;
 	int rc, err;
 
 	while((rc = SSL_do_handshake(ssl)) != 1) {
@@ -170,12 +180,7 @@ static int tls_handshake(struct authban_redis *r, SSL *ssl, int64_t deadline)
 				return -1;
 			continue;
 		}
-		verdict = SSL_get_verify_result(ssl);
-		if(verdict != X509_V_OK) {
-			ERR_clear_error();
-			return fail(r, "TLS", X509_verify_cert_error_string(verdict));
-		}
-		return fail_tls(r, "TLS");
+		return tls_refuse(r, ssl);
 	}
 	return 0;
 }
@@ -204,7 +209,7 @@ static int start_tls(
 		goto error;
 	}
 	if(redisInitiateSSL(r->c, ssl) != REDIS_OK) {
-		fail(r, "TLS", r->c->errstr);
+		tls_refuse(r, ssl); /* hiredis has begun the handshake */
 		SSL_free(ssl);
 		goto error;
 	}

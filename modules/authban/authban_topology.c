@@ -71,8 +71,10 @@ int authban_topology_node(struct authban_topology *t,
 	}
 	if(unused < 0)
 		return fail(t, "redirect", "too many nodes");
-	if(authban_topology_connect(t, &t->node[unused].r, place, step(deadline))
-			< 0)
+	/* one server has all the time; of several another may do */
+	if(t->url->kind != AB_URL_SERVER)
+		deadline = step(deadline);
+	if(authban_topology_connect(t, &t->node[unused].r, place, deadline) < 0)
 		return -1;
 	t->node[unused].place = *place;
 	return unused;
