@@ -128,7 +128,10 @@ static uint32_t carried(const struct ab_judge *j, const struct ab_key *pair)
 					   != ab_distinct_add(0, pair->user))
 		return 0;
 	here = (uint32_t)source.own[0] + source.own[1];
-	return here < source.failures ? here : source.failures;
+	if(here > source.failures)
+		here = source.failures;
+	/* without those of users who had logged in */
+	return here < source.slow ? here : source.slow;
 }
 
 static void hit_pair(struct attempt *a)
@@ -139,7 +142,8 @@ static void hit_pair(struct attempt *a)
 	struct ab_judgement *j;
 
 	a->blow.at.void_before = unbanned_at(&a->g->judge, &who->source);
-	a->blow.weight += carried(&a->g->judge, &key);
+	if(!a->out->good)
+		a->blow.weight += carried(&a->g->judge, &key);
 	a->blow.slow = a->blow.weight;
 	j = hit(a, AB_FOUND_PAIR, &key, 0);
 	a->blow.at.void_before = 0;

@@ -220,6 +220,34 @@ bool model_in_grace(struct model *m, const struct ab_prefix *source)
 	return w && w->state == AB_STATE_UNBANNED;
 }
 
+/* What failed at a source of which only this user is in the map: a pair that is new
+ * begins with it. */
+static uint32_t carried(struct model *m, const struct model_name *pair)
+{
+	struct model_name name = model_source(&pair->at);
+	const struct model_row *w = model_row(m, &name);
+	uint32_t at = model_window(m), own = 0, map = 0, sum;
+	unsigned i;
+
+	if(model_row(m, pair) || !w || w->state != AB_STATE_NONE)
+		return 0;
+	for(i = 0; i < w->events; i++)
+		if(w->event[i].window + 1 >= at) {
+			own += w->event[i].weight;
+			map |= w->event[i].map;
+		}
+	for(i = 0; i < w->shares; i++)
+		if(w->share[i].window + 1 >= at)
+			map |= w->share[i].map;
+	if(map != UINT32_C(1) << (pair->user & 31))
+		return 0;
+	sum = model_counts(m, w).failures;
+	if(own > sum)
+		own = sum;
+	sum = model_counts(m, w).level;
+	return own < sum ? own : sum;
+}
+
 static void touch(struct model *m, const struct model_name *name,
 		const struct ab_failure *f, uint32_t map, const struct around *a,
 		struct model_found *out)
@@ -298,8 +326,12 @@ void model_failure(
 		return;
 	network_of(m, f, &a, out);
 	user_of(m, f, &a, out);
-	if(a.shared)
-		touch(m, &pair, f, 0, &a, &out->entry[AB_FOUND_PAIR]);
+	if(a.shared) {
+		struct ab_failure more = *f;
+
+		more.weight += a.good ? 0 : carried(m, &pair);
+		touch(m, &pair, &more, 0, &a, &out->entry[AB_FOUND_PAIR]);
+	}
 	user_bit =
 			f->who.user == 0 || a.good ? 0 : UINT32_C(1) << (f->who.user & 31);
 	touch(m, &name, f, user_bit, &a, &out->entry[AB_FOUND_SOURCE]);
