@@ -172,9 +172,14 @@ class Cluster:
         wait_for(lambda: self.node_id(master) in node.command("CLUSTER", "NODES"), 10, "the nodes have met")
         wait_for(lambda: _replicates(node, self.node_id(master)), 10, "the replica is one", 0.1)
         wait_for(lambda: node.command("ROLE")[3] == "connected", 10, "the replica follows")
-        wait_for(lambda: all(self.node_id(node) in other.command("CLUSTER", "NODES") for other in self.nodes), 10,
+        # those who do not know that it is one do not vote for it
+        wait_for(lambda: all(self._sees_replica(other, node, master) for other in self.nodes), 10,
                  "all know the replica")
         return node
+
+    def _sees_replica(self, asked, replica, master):
+        lines = [line.split() for line in asked.command("CLUSTER", "NODES").splitlines()]
+        return any(line[0] == self.node_id(replica) and line[3] == self.node_id(master) for line in lines)
 
     @staticmethod
     def _bus_port(node):
@@ -222,5 +227,6 @@ class Migration:
         """From here on the source answers with MOVED."""
         while self.move_keys():
             pass
-        for node in (self.target, self.source):
+        others = [node for node in self.cluster.nodes if node not in (self.target, self.source) and node.process]
+        for node in (self.target, self.source, *others):
             node.command("CLUSTER", "SETSLOT", self.slot, "NODE", self.cluster.node_id(self.target))
