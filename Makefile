@@ -52,15 +52,20 @@ GLUE_FLAGS = -std=gnu11 -D_GNU_SOURCE -Wno-cast-function-type -include $(B)/kama
 	-isystem $$(cat $(B)/ksrc)/src $(if $(REDIS_TLS),-DAUTHBAN_REDIS_TLS)
 UNIT_FLAGS := -std=gnu11 -D_GNU_SOURCE -I$(SRC) -Itests -Itests/unit
 
-has_header = $(shell echo '\#include <$(1)>' | $(CC) $(CPPFLAGS) -E - \
+# make before 4.3 wants it escaped inside a function, later ones take the \ along
+hash := \#
+has_header = $(shell echo '$(hash)include <$(1)>' | $(CC) $(CPPFLAGS) -E - \
 	>/dev/null 2>&1 && echo yes)
 # $(shell) of make 4.3 does not see the PATH exported above
 has_command = $(shell PATH="$(PATH)"; command -v $(firstword $(1)) 2>/dev/null)
-# TLS to Redis. Debian 12 has the header without the library, so the library is
-# what is asked for (once); the glue looks at AUTHBAN_REDIS_TLS.
-REDIS_TLS = $(eval REDIS_TLS := $(shell $(CC) -shared -o /dev/null -x c \
-	/dev/null -lhiredis_ssl 2>/dev/null && echo yes))$(REDIS_TLS)
-HIREDIS_LIBS ?= -lhiredis $(if $(REDIS_TLS),-lhiredis_ssl)
+# TLS to Redis. Debian 12 has hiredis's header without its library, so a library
+# is linked (once); the glue looks at AUTHBAN_REDIS_TLS.
+TLS_LIBS := -lhiredis_ssl -lssl -lcrypto
+REDIS_TLS = $(eval REDIS_TLS := $(shell printf '$(hash)include <%s>\n' \
+	stddef.h hiredis/hiredis.h hiredis/hiredis_ssl.h openssl/ssl.h | \
+	$(CC) $(CPPFLAGS) -shared -o /dev/null -x c - $(TLS_LIBS) 2>/dev/null && \
+	echo yes))$(REDIS_TLS)
+HIREDIS_LIBS ?= -lhiredis $(if $(REDIS_TLS),$(TLS_LIBS))
 MODULES_DIR ?= $(firstword $(subst :, ,$(shell PATH="$(PATH)"; \
 	$(KAMAILIO) -I 2>/dev/null | sed -n 's/.*Default paths to modules: *//p')))
 DOCDIR ?= $(PREFIX)/share/doc/authban
@@ -81,9 +86,9 @@ missing_build = $(strip $(missing_cc) \
 	$(if $(call has_command,$(KAMAILIO)),,kamailio) \
 	$(if $(missing_cc)$(call has_header,hiredis/hiredis.h),,libhiredis-dev))
 missing_check = $(strip $(missing_cc) \
-	$(if $(missing_cc)$(shell printf '%s\n' '\#include <stdarg.h>' \
-	'\#include <stddef.h>' '\#include <stdint.h>' '\#include <setjmp.h>' \
-	'\#include <cmocka.h>' | $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && \
+	$(if $(missing_cc)$(shell printf '%s\n' '$(hash)include <stdarg.h>' \
+	'$(hash)include <stddef.h>' '$(hash)include <stdint.h>' \
+	'$(hash)include <setjmp.h>' '$(hash)include <cmocka.h>' | $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && \
 	echo yes),,libcmocka-dev))
 missing_doc = $(strip $(if $(call has_command,xsltproc),,xsltproc) \
 	$(if $(call has_command,lynx),,lynx))

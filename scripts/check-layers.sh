@@ -38,6 +38,7 @@ levels='
 5 wire
 5 text
 5 url
+6 slot
 1 recent
 1 breaker
 1 bytes

@@ -65,6 +65,7 @@ static void fill_shares(
 	memset(io->ttl, 0, sizeof(io->ttl));
 	for(i = 0; i < 2; i++)
 		ab_wire_count_key(&s->wire, &v->key, window, start[i], io->key[i]);
+	io->shard = ab_wire_shard(&s->wire, &v->key);
 	io->place_len = ab_wire_place(&v->key, io->field);
 	io->field_len =
 			ab_wire_share_field(&s->wire, &v->key, v->incarnation, io->field);

@@ -27,6 +27,7 @@
 struct ab_share_io
 {
 	char key[2][AB_WIRE_KEY_MAX]; /* this window, the one before */
+	unsigned shard;				  /* of both keys */
 	uint8_t field[AB_WIRE_FIELD_MAX];
 	size_t field_len;
 	size_t place_len; /* of field: common to all shares of the source */

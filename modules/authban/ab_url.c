@@ -1,5 +1,5 @@
 /*
- * authban: the URL of a Redis server
+ * authban: the URL of a Redis server, of its sentinels or of a Redis Cluster
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -86,7 +86,7 @@ static const char *parse_socket(struct ab_url *url, const char *text)
 
 	if(text[0] != '/')
 		return "the path of the socket does not begin with /";
-	if(!decode(url->host, text, len))
+	if(!decode(url->place[0].host, text, len))
 		return "the path of the socket is too long";
 	if(text[len] == '?') {
 		if(strncmp(text + len, "?db=", 4) != 0)
@@ -96,71 +96,178 @@ static const char *parse_socket(struct ab_url *url, const char *text)
 	return url->db < 0 ? "db is not a number" : NULL;
 }
 
-static const char *parse_host(struct ab_url *url, const char *text)
+/* "host", "host:port", "[host]:port"; moves *text behind it. */
+static const char *parse_place(struct ab_place *place, const char **text)
 {
-	const char *host = text, *end = text + strcspn(text, "/");
+	const char *host = *text, *end = *text + strcspn(*text, ",/");
+	const char *p = *text;
 	size_t len;
 
-	if(*text == '[') {
+	if(*p == '[') {
 		host++;
 		len = strcspn(host, "]");
 		if(host[len] != ']')
 			return "a [ has no ]";
-		text = host + len + 1;
+		p = host + len + 1;
+		end = p + strcspn(p, ",/");
 	} else {
-		len = strcspn(text, ":/");
-		text += len;
+		len = strcspn(p, ":,/");
+		p += len;
 	}
-	if(len == 0 || !decode(url->host, host, len))
+	if(len == 0 || !decode(place->host, host, len))
 		return "there is no host";
-	if(*text == ':') {
-		url->port = number(text + 1, (size_t)(end - text - 1), 65535);
-		if(url->port < 1)
+	if(*p == ':') {
+		place->port = number(p + 1, (size_t)(end - p - 1), 65535);
+		if(place->port < 1)
 			return "the port is not a number from 1 to 65535";
-		text = end;
+		p = end;
 	}
-	if(text != end)
+	if(p != end)
 		return "something stands behind the host";
-	if(*end == '/' && end[1] != '\0')
-		url->db = number(end + 1, strlen(end + 1), 9999);
+	*text = end;
+	return NULL;
+}
+
+static const char *parse_places(
+		struct ab_url *url, const char **text, int default_port)
+{
+	const char *wrong;
+
+	for(;;) {
+		struct ab_place *place = &url->place[url->places];
+
+		place->port = default_port;
+		wrong = parse_place(place, text);
+		if(wrong)
+			return wrong;
+		url->places++;
+		if(**text != ',')
+			return NULL;
+		if(url->kind == AB_URL_SERVER)
+			return "only redis+sentinel:// and redis+cluster:// name several"
+				   " hosts";
+		if(url->places == AB_URL_PLACES)
+			return "there are more than 8 hosts";
+		(*text)++;
+	}
+}
+
+/* "/db", or nothing */
+static const char *parse_db(struct ab_url *url, const char *text)
+{
+	if(*text == '/' && text[1] != '\0')
+		url->db = number(text + 1, strlen(text + 1), 9999);
 	return url->db < 0 ? "the database is not a number" : NULL;
+}
+
+static const char *parse_master(struct ab_url *url, const char *text)
+{
+	size_t len = *text == '/' ? strcspn(text + 1, "/") : 0;
+
+	if(len == 0)
+		return "the name of the master is missing behind the sentinels";
+	if(!decode(url->master, text + 1, len) || !ab_host_ok(text + 1, len))
+		return "the name of the master has other characters than letters,"
+			   " digits, . : - and _";
+	return parse_db(url, text + 1 + len);
+}
+
+static const char *parse_scheme(struct ab_url *url, const char **text)
+{
+	static const struct
+	{
+		const char *name;
+		enum ab_url_kind kind;
+		bool is_unix, tls;
+	} schemes[] = {{"redis://", AB_URL_SERVER, false, false},
+			{"rediss://", AB_URL_SERVER, false, true},
+			{"redis+unix://", AB_URL_SERVER, true, false},
+			{"redis+sentinel://", AB_URL_SENTINEL, false, false},
+			{"rediss+sentinel://", AB_URL_SENTINEL, false, true},
+			{"redis+cluster://", AB_URL_CLUSTER, false, false},
+			{"rediss+cluster://", AB_URL_CLUSTER, false, true}};
+	size_t i;
+
+	for(i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		size_t len = strlen(schemes[i].name);
+
+		if(strncmp(*text, schemes[i].name, len) != 0)
+			continue;
+		url->kind = schemes[i].kind;
+		url->is_unix = schemes[i].is_unix;
+		url->tls = schemes[i].tls;
+		*text += len;
+		return NULL;
+	}
+	return "it begins with none of them";
 }
 
 const char *ab_url_parse(struct ab_url *url, const char *text)
 {
-	static const char tcp[] = "redis://", tls[] = "rediss://",
-					  local[] = "redis+unix://";
 	const char *wrong;
 
 	memset(url, 0, sizeof(*url));
-	url->port = 6379;
-	if(strncmp(text, tcp, sizeof(tcp) - 1) == 0) {
-		text += sizeof(tcp) - 1;
-	} else if(strncmp(text, tls, sizeof(tls) - 1) == 0) {
-		text += sizeof(tls) - 1;
-		url->tls = true;
-	} else if(strncmp(text, local, sizeof(local) - 1) == 0) {
-		text += sizeof(local) - 1;
-		url->is_unix = true;
-	} else {
-		return "it does not begin with redis:// or redis+unix://";
-	}
-	wrong = parse_login(url, &text);
+	wrong = parse_scheme(url, &text);
+	if(!wrong)
+		wrong = parse_login(url, &text);
 	if(wrong)
 		return wrong;
-	return url->is_unix ? parse_socket(url, text) : parse_host(url, text);
+	if(url->is_unix) {
+		url->places = 1;
+		return parse_socket(url, text);
+	}
+	wrong = parse_places(
+			url, &text, url->kind == AB_URL_SENTINEL ? 26379 : 6379);
+	if(wrong)
+		return wrong;
+	if(url->kind == AB_URL_SENTINEL)
+		return parse_master(url, text);
+	if(url->kind == AB_URL_CLUSTER && text[strspn(text, "/0")] != '\0')
+		return "a Redis Cluster has no other database than 0";
+	return parse_db(url, text);
 }
 
-bool ab_url_is_local(const struct ab_url *url)
+bool ab_host_is_local(const char *name)
 {
 	static const char loopback4[] = "127.0.0.0/8", loopback6[] = "::1";
 	struct ab_prefix v4, v6, host;
 
-	if(url->is_unix || strcmp(url->host, "localhost") == 0)
+	if(strcmp(name, "localhost") == 0)
 		return true;
 	ab_prefix_parse(&v4, loopback4, sizeof(loopback4) - 1, NULL);
 	ab_prefix_parse(&v6, loopback6, sizeof(loopback6) - 1, NULL);
-	return ab_prefix_parse(&host, url->host, strlen(url->host), NULL) == 0
+	/* "127.0.0.1/7" is a network for us, and a name for the resolver */
+	return !strchr(name, '/')
+		   && ab_prefix_parse(&host, name, strlen(name), NULL) == 0
 		   && (ab_prefix_contains(&v4, &host.addr)
 				   || ab_prefix_contains(&v6, &host.addr));
+}
+
+const char *ab_url_remote(const struct ab_url *url)
+{
+	unsigned i;
+
+	for(i = 0; !url->is_unix && i < url->places; i++)
+		if(!ab_host_is_local(url->place[i].host))
+			return url->place[i].host;
+	return NULL;
+}
+
+bool ab_host_ok(const char *host, size_t len)
+{
+	size_t i;
+
+	for(i = 0; i < len; i++)
+		if(host[i] == '\0'
+				|| !strchr(
+						"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+						"0123456789_.:-",
+						host[i]))
+			return false;
+	return len > 0 && len < AB_URL_PART;
+}
+
+bool ab_place_equal(const struct ab_place *a, const struct ab_place *b)
+{
+	return a->port == b->port && strcmp(a->host, b->host) == 0;
 }

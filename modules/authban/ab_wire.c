@@ -69,11 +69,23 @@ unsigned ab_wire_count_bucket(const struct ab_key *key)
 	return place_hash(key) % AB_WIRE_COUNT_BUCKETS;
 }
 
+unsigned ab_wire_shard(const struct ab_wire *w, const struct ab_key *key)
+{
+	return w->shards > 1 ? ab_wire_count_bucket(key) % w->shards : 0;
+}
+
+void ab_wire_tag(const struct ab_wire *w, unsigned shard,
+		char out[static AB_WIRE_KEY_MAX])
+{
+	snprintf(out, AB_WIRE_KEY_MAX, "{%s:%u}", w->prefix, shard);
+}
+
 void ab_wire_count_key(const struct ab_wire *w, const struct ab_key *key,
 		uint32_t window, uint32_t start, char out[static AB_WIRE_KEY_MAX])
 {
-	snprintf(out, AB_WIRE_KEY_MAX, "{%s:0}:c:%u.%u:%u", w->prefix,
-			(unsigned)window, (unsigned)start, ab_wire_count_bucket(key));
+	snprintf(out, AB_WIRE_KEY_MAX, "{%s:%u}:c:%u.%u:%u", w->prefix,
+			ab_wire_shard(w, key), (unsigned)window, (unsigned)start,
+			ab_wire_count_bucket(key));
 }
 
 void ab_wire_map_bucket_key(const struct ab_wire *w, unsigned bucket,

@@ -12,9 +12,11 @@
  * neither invented nor moved to another source or window. Without a key records
  * say so, and a reader that has a key refuses them.
  *
- * Numbers are big-endian. Keys of one cluster share one hash tag, so that a
- * Redis Cluster keeps them on one slot:
- *   {PREFIX:0}:c:LENGTH.START:BUCKET   hash of shares of one window
+ * Numbers are big-endian. What stands in braces decides on which slot a Redis
+ * Cluster keeps a key: counts are spread over SHARDS, everything else is on 0.
+ *   {PREFIX:SHARD}:c:LENGTH.START:BUCKET   hash of shares of one window;
+ *       SHARD is BUCKET modulo the number of shards, which is the same on every
+ *       proxy
  *       field: kind 1, prefix length 1, address 4 or up to 16 (of a user: its
  *              hash, 8), of a pair: the user's hash 8, node 4, boot 4,
  *              incarnation 1
@@ -41,11 +43,13 @@
 
 #define AB_WIRE_COUNT_BUCKETS 4096 /* a window; keeps each a listpack */
 #define AB_WIRE_MAP_BUCKETS 256
+#define AB_WIRE_SHARDS_MAX 64
 
 struct ab_wire
 {
 	struct ab_mac mac; /* sign == NULL: no cluster key */
 	char prefix[AB_WIRE_PREFIX_MAX + 1];
+	unsigned shards; /* 1..AB_WIRE_SHARDS_MAX; 0 is 1 */
 	uint8_t node[4]; /* this proxy: hash of its name */
 	uint8_t boot[4]; /* this start of it: random */
 };
@@ -90,6 +94,13 @@ void ab_wire_mark_key(
 
 /* Number of the bucket of ab_wire_count_key, 0..AB_WIRE_COUNT_BUCKETS - 1. */
 unsigned ab_wire_count_bucket(const struct ab_key *key);
+
+/* The shard of ab_wire_count_key. */
+unsigned ab_wire_shard(const struct ab_wire *w, const struct ab_key *key);
+
+/* "{PREFIX:SHARD}", which all keys of a shard begin with. */
+void ab_wire_tag(const struct ab_wire *w, unsigned shard,
+		char out[static AB_WIRE_KEY_MAX]);
 
 /* The field of this proxy's own share. Returns the length. */
 size_t ab_wire_share_field(const struct ab_wire *w, const struct ab_key *key,

@@ -19,13 +19,25 @@
 #define DELETE_MAX 64 /* expired fields deleted by one load */
 #define LOAD_AHEAD 16 /* buckets of the map asked for at once */
 
-/* One command of words and its reply. */
+static int keep_reply(void *arg, int tag, authban_reply_t **reply)
+{
+	(void)tag;
+	*(authban_reply_t **)arg = *reply;
+	*reply = NULL;
+	return 0;
+}
+
+/* One command of words to the home node, and its reply. */
 static int ask(struct authban_store *s, const char *const *words,
 		int64_t deadline, authban_reply_t **reply)
 {
-	if(authban_redis_appendz(&s->cmd, words) < 0
-			|| authban_redis_reply(&s->cmd, deadline, reply) < 0)
-		return authban_store_fail(s, &s->cmd);
+	*reply = NULL;
+	authban_store_begin(s);
+	if(authban_pipe_addz(&s->pipe, 0, WRITE, words) < 0
+			|| authban_pipe_run(&s->pipe, keep_reply, reply, deadline) < 0) {
+		memcpy(s->error, s->pipe.error, sizeof(s->error));
+		return -1;
+	}
 	if(authban_reply_type(*reply) != AUTHBAN_REPLY_ERROR)
 		return 0;
 	authban_store_fail_reply(s, words[0], *reply);
@@ -91,7 +103,8 @@ static int read_role(struct authban_store *s, int64_t deadline)
 	return -1;
 }
 
-/* A random text stands in Redis as long as its memory lasts. */
+/* A random text stands in Redis as long as its memory lasts. A replica that has
+ * taken over has it too, though not all that its master had. */
 static int read_mark(struct authban_store *s, int64_t deadline)
 {
 	char key[AB_WIRE_KEY_MAX], made[33];
@@ -116,7 +129,11 @@ static int read_mark(struct authban_store *s, int64_t deadline)
 	text = authban_reply_text(reply, &len);
 	if(len >= sizeof(s->mark))
 		len = sizeof(s->mark) - 1;
-	s->lost = strlen(s->mark) != len || memcmp(s->mark, text, len) != 0;
+	/* it stays so until somebody has sent all again */
+	if(strlen(s->mark) != len || memcmp(s->mark, text, len) != 0
+			|| s->topology.lost)
+		s->lost = true;
+	s->topology.lost = false;
 	memcpy(s->mark, text, len);
 	s->mark[len] = '\0';
 	authban_reply_free(reply);
@@ -144,12 +161,13 @@ static int note_log_end(struct authban_store *s, int64_t deadline)
 static int append_load(struct authban_store *s, unsigned bucket)
 {
 	char key[AB_WIRE_KEY_MAX];
-	const char *const words[] = {"HGETALL", key, NULL};
+	const char *words[] = {"HGETALL", key};
+	size_t len[] = {7, 0};
 
 	ab_wire_map_bucket_key(&s->sync->wire, bucket, key);
-	return authban_redis_appendz(&s->cmd, words) < 0
-				   ? authban_store_fail(s, &s->cmd)
-				   : 0;
+	len[1] = strlen(key);
+	authban_pipe_chain(&s->pipe);
+	return authban_store_append(s, 0, (int)bucket, 2, words, len);
 }
 
 /* Fields whose time is over are deleted by whoever finds them, a few each. */
@@ -165,7 +183,7 @@ static int forget_field(struct authban_store *s, unsigned bucket,
 	s->expired++;
 	ab_wire_map_bucket_key(&s->sync->wire, bucket, key);
 	len[1] = strlen(key);
-	return authban_store_append(s, 3, del, len);
+	return authban_store_append(s, 0, WRITE, 3, del, len);
 }
 
 static int apply_bucket(
@@ -186,66 +204,66 @@ static int apply_bucket(
 	return 0;
 }
 
-static int read_bucket(
-		struct authban_store *s, unsigned bucket, int64_t deadline)
+static int got_bucket(void *arg, int bucket, authban_reply_t **reply)
 {
-	authban_reply_t *reply = NULL;
-	int rc;
+	struct authban_store *s = arg;
 
-	if(authban_redis_reply(&s->cmd, deadline, &reply) < 0)
-		return authban_store_fail(s, &s->cmd);
-	if(authban_reply_type(reply) == AUTHBAN_REPLY_ERROR)
-		rc = authban_store_pass_over(s, "HGETALL", reply);
-	else
-		rc = apply_bucket(s, bucket, reply);
-	authban_reply_free(reply);
-	return rc;
-}
-
-static int load_group(struct authban_store *s, unsigned first, int64_t deadline)
-{
-	unsigned b;
-	int before = s->expired;
-
-	for(b = first; b < first + LOAD_AHEAD; b++)
-		if(append_load(s, b) < 0)
-			return -1;
-	for(b = first; b < first + LOAD_AHEAD; b++)
-		if(read_bucket(s, b, deadline) < 0)
-			return -1;
-	for(; before < s->expired; before++)
-		if(authban_store_written(s, deadline) < 0)
-			return -1;
-	return 0;
+	if(bucket == WRITE)
+		return authban_store_written(s, *reply);
+	if(authban_reply_type(*reply) == AUTHBAN_REPLY_ERROR)
+		return authban_store_pass_over(s, "HGETALL", *reply);
+	authban_pipe_chain(&s->pipe);
+	return apply_bucket(s, (unsigned)bucket, *reply);
 }
 
 static int load_map(struct authban_store *s, int64_t deadline)
 {
-	unsigned b;
+	unsigned b, i;
 
 	s->expired = 0;
-	for(b = 0; b < AB_WIRE_MAP_BUCKETS; b += LOAD_AHEAD)
-		if(load_group(s, b, deadline) < 0)
+	for(b = 0; b < AB_WIRE_MAP_BUCKETS; b += LOAD_AHEAD) {
+		authban_store_begin(s);
+		for(i = b; i < b + LOAD_AHEAD; i++)
+			if(append_load(s, i) < 0)
+				return -1;
+		if(authban_store_run(s, got_bucket, s, deadline) < 0)
 			return -1;
+	}
 	return 0;
+}
+
+static int64_t soon(int64_t deadline)
+{
+	int64_t end = authban_redis_now() + AUTHBAN_STORE_DEADLINE;
+
+	return end < deadline ? end : deadline;
+}
+
+/* Finds the masters and connects to them and to the log. */
+static int connect_all(struct authban_store *s, int64_t deadline)
+{
+	struct authban_topology *t = &s->topology;
+	/* one server has to answer soon; of several some may be dead */
+	int64_t end = s->url->kind == AB_URL_SERVER ? soon(deadline) : deadline;
+
+	if(authban_topology_open(t, end) == 0
+			&& authban_topology_connect(t, &s->stream,
+					   &authban_topology_home(t)->place, soon(deadline))
+					   == 0)
+		return 0;
+	memcpy(s->error, t->error, sizeof(s->error));
+	return -1;
 }
 
 int authban_store_open(struct authban_store *s, int64_t deadline,
 		void (*set_clock)(struct authban_store *s))
 {
-	int64_t quick = authban_redis_now() + AUTHBAN_STORE_DEADLINE;
+	int64_t quick;
 
-	if(quick > deadline)
-		quick = deadline;
 	authban_store_close(s);
-	if(authban_redis_open(&s->cmd, s->url, quick) < 0) {
-		authban_store_fail(s, &s->cmd);
+	if(connect_all(s, deadline) < 0)
 		goto error;
-	}
-	if(authban_redis_open(&s->stream, s->url, quick) < 0) {
-		authban_store_fail(s, &s->stream);
-		goto error;
-	}
+	quick = soon(deadline);
 	if(read_role(s, quick) < 0 || read_time(s, quick) < 0)
 		goto error;
 	set_clock(s);
@@ -261,7 +279,14 @@ error:
 
 int authban_store_health(struct authban_store *s)
 {
-	int64_t deadline = authban_redis_now() + AUTHBAN_STORE_DEADLINE;
+	int64_t deadline;
 
+	if(authban_topology_check(
+			   &s->topology, authban_redis_now() + AUTHBAN_STORE_DEADLINE)
+			< 0) {
+		memcpy(s->error, s->topology.error, sizeof(s->error));
+		return -1;
+	}
+	deadline = authban_redis_now() + AUTHBAN_STORE_DEADLINE;
 	return read_time(s, deadline) < 0 || read_mark(s, deadline) < 0 ? -1 : 0;
 }

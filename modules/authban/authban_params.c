@@ -29,6 +29,9 @@ struct authban_params authban_params = {.size = 262144,
 		.redis = "",
 		.redis_prefix = "authban",
 		.redis_password_file = "",
+		.redis_tls_ca = "",
+		.redis_tls_cert = "",
+		.redis_tls_key = "",
 		.node = "",
 		.cluster_key = "",
 		.cluster_key_file = "",
@@ -180,6 +183,11 @@ static const struct row rows[] = {
 				AB_WIRE_PREFIX_MAX},
 		{"redis_password_file", ROW_TEXT, &authban_params.redis_password_file,
 				0, 4096},
+		{"redis_tls_ca", ROW_TEXT, &authban_params.redis_tls_ca, 0, 4096},
+		{"redis_tls_cert", ROW_TEXT, &authban_params.redis_tls_cert, 0, 4096},
+		{"redis_tls_key", ROW_TEXT, &authban_params.redis_tls_key, 0, 4096},
+		{"redis_shards", ROW_NUMBER, &authban_params.redis_shards, 1,
+				AB_WIRE_SHARDS_MAX},
 		{"backend_timeout", ROW_NUMBER, &authban_params.backend_timeout, 0,
 				600000},
 		{"result_map", ROW_TEXT, &authban_params.result_map, 1, 1024},
@@ -411,6 +419,7 @@ static int set_param(const char *name, modparam_t type, void *val)
 	X(long_window) X(long_threshold) X(good_time) X(pace) X(breaker) \
 	X(mode) X(size) X(ipv4_prefix) X(ipv6_prefix) X(early) X(sync_interval) \
 	X(redis_start_timeout) X(redis) X(redis_prefix) X(redis_password_file) \
+	X(redis_shards) X(redis_tls_ca) X(redis_tls_cert) X(redis_tls_key) \
 	X(node) X(cluster_key) X(cluster_key_file) X(allow) X(allow_file) \
 	X(backend_timeout) X(result_map) X(challenge_limit) X(challenge_slip) \
 	X(event_callback) X(watch_replies) X(watch_403) \

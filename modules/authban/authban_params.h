@@ -45,6 +45,8 @@ struct authban_params
 	const char *redis;		 /* "": stands alone */
 	const char *redis_prefix;
 	const char *redis_password_file;
+	const char *redis_tls_ca, *redis_tls_cert, *redis_tls_key; /* PEM files */
+	int redis_shards; /* 0 until authban_params_check() */
 	const char *node;
 	const char *cluster_key, *cluster_key_file;
 	const char *allow, *allow_file;
@@ -84,6 +86,9 @@ const struct ab_settings *authban_settings_now(void);
 
 /* Only the mode; cheap, for the path of every message. */
 enum ab_mode authban_mode(void);
+
+/* Whether proxies have a key in common. */
+bool authban_has_cluster_key(void);
 
 const char *authban_mode_name(int mode);
 const char *authban_proof_mode_name(enum authban_proof_mode mode);

@@ -33,6 +33,7 @@
 #define SWEEP_EVERY 1000  /* ms for one part of the table */
 #define SWEEP_PARTS 64
 #define COMPLAIN_EVERY 60000 /* ms between two lines about the same trouble */
+#define MOVE_EVERY 2000		 /* ms between two moves that are no trouble */
 
 static struct ab_sync sync_core; /* large: not on the stack */
 static struct ab_settings settings;
@@ -41,7 +42,7 @@ static bool clock_known; /* cluster time has been Redis's once */
 
 /* Moments in monotonic milliseconds. */
 static int64_t next_try, next_health, next_sweep, next_complaint, next_snapshot,
-		last_batch, unsent_since;
+		last_batch, unsent_since, next_move;
 static int backoff = BACKOFF_MIN;
 static uint32_t sweep_part;
 
@@ -66,19 +67,23 @@ static void init_wire(struct ab_wire *w)
 			no_key, authban_params.node, strlen(authban_params.node));
 
 	w->mac = *authban_mac_wire();
+	w->shards = (unsigned)authban_params.redis_shards;
 	strncpy(w->prefix, authban_params.redis_prefix, AB_WIRE_PREFIX_MAX);
 	memcpy(w->node, &h, sizeof(w->node));
 }
 
-static void describe_server(const struct ab_url *url)
+static void describe_server(
+		const struct ab_url *url, const struct ab_place *place)
 {
 	struct authban_sync_state *state = authban_sync_state();
 
+	bool v6 = !url->is_unix && strchr(place->host, ':');
+
 	if(url->is_unix)
-		snprintf(state->server, sizeof(state->server), "%s", url->host);
+		snprintf(state->server, sizeof(state->server), "%s", place->host);
 	else
-		snprintf(state->server, sizeof(state->server), "%s:%d", url->host,
-				url->port);
+		snprintf(state->server, sizeof(state->server), "%s%s%s:%d",
+				v6 ? "[" : "", place->host, v6 ? "]" : "", place->port);
 }
 
 int authban_proc_init(const struct ab_url *url)
@@ -93,11 +98,11 @@ int authban_proc_init(const struct ab_url *url)
 	sync_core.origin = authban_node_origin();
 	sync_core.news = on_news;
 	authban_guard_fill(&sync_core.guard);
-	store.url = url;
-	store.sync = &sync_core;
+	authban_store_init(&store, url, &sync_core,
+			url && *url->password && authban_has_cluster_key());
 	if(url) {
 		authban_sync_state()->configured = 1;
-		describe_server(url);
+		describe_server(url, &url->place[0]);
 	}
 	ab_table_set_clustered(authban_table(), url != NULL);
 	register_procs(1);
@@ -114,12 +119,32 @@ static bool refused(const char *error)
 		   || strstr(error, "NOPERM") || strncmp(error, "AUTH: ", 6) == 0;
 }
 
+/* The map and the log have moved to another node, which is no trouble, unless it
+ * happens all the time. True: they are looked for at once. */
+static bool follow_home(void)
+{
+	int64_t now = authban_redis_now();
+
+	if(!authban_store_moved(&store) || now < next_move)
+		return false;
+	next_move = now + MOVE_EVERY;
+	authban_store_close(&store);
+	LM_NOTICE("Redis at %s has handed the bans over to another node\n",
+			authban_sync_state()->server);
+	next_try = now;
+	return true;
+}
+
 static void disconnected(void)
 {
 	struct authban_sync_state *state = authban_sync_state();
 	int64_t now = authban_redis_now();
 	int delay = refused(store.error) ? BACKOFF_LOGIN : backoff;
+	/* where others decide who is the master, it takes some of the 2 s */
+	int max = store.url->kind == AB_URL_SERVER ? BACKOFF_MAX : BACKOFF_MAX / 2;
 
+	if(follow_home())
+		return;
 	authban_store_close(&store);
 	memcpy(state->last_error, store.error, sizeof(state->last_error) - 1);
 	state->errors++;
@@ -131,9 +156,10 @@ static void disconnected(void)
 	}
 	state->connected = 0;
 	state->role = 0;
+	state->nodes = 0;
 	/* half to all of the delay, so that a fleet does not come back at once */
 	next_try = now + delay / 2 + (int)(fastrand() % (unsigned)(delay / 2 + 1));
-	backoff = backoff * 2 < BACKOFF_MAX ? backoff * 2 : BACKOFF_MAX;
+	backoff = backoff * 2 < max ? backoff * 2 : max;
 }
 
 static void connected(void)
@@ -142,10 +168,11 @@ static void connected(void)
 	struct ab_now now = authban_now();
 
 	ab_sync_connected(&sync_core, &now, store.lost);
+	store.lost = false;
 	state->connected = 1;
 	state->role = store.role;
+	state->nodes = (int)authban_topology_nodes(&store.topology);
 	state->reconnects++;
-	backoff = BACKOFF_MIN;
 	next_complaint = 0;
 	next_health = authban_redis_now() + HEALTH_EVERY;
 	LM_NOTICE("Redis at %s is connected, %u sources are banned\n",
@@ -168,6 +195,9 @@ static int open_store(int64_t deadline)
 	be_quiet();
 	rc = authban_store_open(&store, deadline, set_clock);
 	sync_core.news = on_news;
+	if(rc == 0)
+		describe_server(
+				store.url, &authban_topology_home(&store.topology)->place);
 	return rc;
 }
 
@@ -183,7 +213,9 @@ void authban_proc_preload(void)
 {
 	int64_t begin = authban_redis_now();
 
-	if(!store.url || authban_params.redis_start_timeout == 0)
+	/* OpenSSL's state must not be made before the fork: with TLS it is the
+	 * process that loads, a moment after the start */
+	if(!store.url || store.url->tls || authban_params.redis_start_timeout == 0)
 		return;
 	if(open_store(begin + authban_params.redis_start_timeout * 1000) < 0) {
 		LM_ERR("Redis at %s is away (%s): starting alone\n",
@@ -195,6 +227,7 @@ void authban_proc_preload(void)
 		LM_INFO("%u bans loaded from Redis in %d ms\n",
 				ab_table_banned(sync_core.table, authban_now_mono()),
 				(int)(authban_redis_now() - begin));
+		store.lost = false; /* nothing was sent yet that could be lost */
 	}
 	/* the process makes connections of its own */
 	authban_store_close(&store);
@@ -207,8 +240,15 @@ static void send_batch(int64_t now_ms)
 	struct ab_now now = authban_now();
 
 	last_batch = now_ms;
-	if(ab_sync_batch(&sync_core, &now) < 0)
+	if(ab_sync_batch(&sync_core, &now) < 0 || authban_store_moved(&store)) {
 		disconnected();
+		return;
+	}
+	backoff = BACKOFF_MIN;
+	authban_sync_state()->nodes = (int)authban_topology_nodes(&store.topology);
+	/* a replica has taken over: whether it knows all is asked at once */
+	if(store.topology.lost)
+		next_health = now_ms;
 }
 
 static void check_health(int64_t now_ms)
@@ -220,12 +260,14 @@ static void check_health(int64_t now_ms)
 		disconnected();
 		return;
 	}
+	backoff = BACKOFF_MIN;
 	set_clock(&store);
 	if(store.lost) {
 		LM_WARN("Redis at %s has lost its memory: sending all again\n",
 				authban_sync_state()->server);
 		now = authban_now();
 		ab_sync_connected(&sync_core, &now, true);
+		store.lost = false;
 	}
 }
 

@@ -7,6 +7,7 @@
  */
 #include "authban_redis.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <hiredis/hiredis.h>
 #include <poll.h>
@@ -14,6 +15,13 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+
+#ifdef AUTHBAN_REDIS_TLS
+#include <hiredis/hiredis_ssl.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#endif
 
 #define ELEMENTS_MAX (1u << 20) /* of one list */
 #define BUFFER_MAX (64u << 20)	/* of one unread reply: then it is an attack */
@@ -26,15 +34,18 @@ int64_t authban_redis_now(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+void authban_redis_clean(char *text)
+{
+	for(; *text; text++)
+		if((unsigned char)*text < ' ' || (unsigned char)*text > '~')
+			*text = '?';
+}
+
 static int fail(struct authban_redis *r, const char *what, const char *why)
 {
-	char *p;
-
 	snprintf(r->error, sizeof(r->error), "%s: %.100s", what, why);
 	/* some of it may be the server's words */
-	for(p = r->error; *p; p++)
-		if((unsigned char)*p < ' ' || (unsigned char)*p > '~')
-			*p = '?';
+	authban_redis_clean(r->error);
 	return -1;
 }
 
@@ -67,6 +78,159 @@ static int finish_connect(struct authban_redis *r, int64_t deadline)
 		err = errno;
 	return err ? fail(r, "connect", strerror(err)) : 0;
 }
+
+/* --- TLS ---
+ *
+ * hiredis's own contexts check who signed a certificate and not whose it is, so
+ * the context is ours. It is made where the first connection is: OpenSSL's state
+ * does not survive a fork() in a proxy that speaks TLS too.
+ */
+
+static const char *tls_ca = "", *tls_cert = "", *tls_key = "";
+
+void authban_redis_set_tls(const char *ca, const char *cert, const char *key)
+{
+	tls_ca = ca;
+	tls_cert = cert;
+	tls_key = key;
+}
+
+bool authban_redis_has_tls(void)
+{
+#ifdef AUTHBAN_REDIS_TLS
+	return true;
+#else
+	return false;
+#endif
+}
+
+#ifdef AUTHBAN_REDIS_TLS
+
+static SSL_CTX *tls; /* NULL: to be made */
+
+/* The oldest error of OpenSSL in words. */
+static int fail_tls(struct authban_redis *r, const char *what)
+{
+	const char *why = ERR_reason_error_string(ERR_get_error());
+
+	ERR_clear_error();
+	return fail(r, what, why ? why : "unknown error");
+}
+
+static int tls_files(struct authban_redis *r)
+{
+	if(SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION) != 1)
+		return fail_tls(r, "TLS");
+	SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
+	if((*tls_ca ? SSL_CTX_load_verify_locations(tls, tls_ca, NULL)
+				: SSL_CTX_set_default_verify_paths(tls))
+			!= 1)
+		return fail_tls(r, "redis_tls_ca");
+	if(*tls_cert && SSL_CTX_use_certificate_chain_file(tls, tls_cert) != 1)
+		return fail_tls(r, "redis_tls_cert");
+	if(*tls_key
+			&& SSL_CTX_use_PrivateKey_file(tls, tls_key, SSL_FILETYPE_PEM) != 1)
+		return fail_tls(r, "redis_tls_key");
+	return 0;
+}
+
+/* The next connection reads the files again: they may have been renewed. */
+static void tls_forget(void)
+{
+	SSL_CTX_free(tls);
+	tls = NULL;
+}
+
+/* Whose certificate it has to be: this name's, or this address's. */
+static int tls_expect(struct authban_redis *r, SSL *ssl, const char *host)
+{
+	unsigned char addr[16];
+	int rc;
+
+	if(inet_pton(AF_INET, host, addr) == 1
+			|| inet_pton(AF_INET6, host, addr) == 1)
+		rc = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host);
+	else
+		rc = SSL_set1_host(ssl, host) == 1
+			 && SSL_set_tlsext_host_name(ssl, host) == 1;
+	return rc == 1 ? 0 : fail_tls(r, "TLS");
+}
+
+/* Why a handshake failed: a certificate that is not the right one, or another cause. */
+static int tls_refuse(struct authban_redis *r, const SSL *ssl)
+{
+	long verdict = SSL_get_verify_result(ssl);
+
+	if(verdict == X509_V_OK)
+		return fail_tls(r, "TLS");
+	ERR_clear_error();
+	return fail(r, "TLS", X509_verify_cert_error_string(verdict));
+}
+
+static int tls_handshake(struct authban_redis *r, SSL *ssl, int64_t deadline)
+{
+	int rc, err;
+
+	while((rc = SSL_do_handshake(ssl)) != 1) {
+		err = SSL_get_error(ssl, rc);
+		if(err == SSL_ERROR_WANT_READ || err == SSL_ERROR_WANT_WRITE) {
+			if(wait_for(r, err == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT,
+					   deadline)
+					< 0)
+				return -1;
+			continue;
+		}
+		return tls_refuse(r, ssl);
+	}
+	return 0;
+}
+
+static int start_tls(
+		struct authban_redis *r, const char *host, int64_t deadline)
+{
+	SSL *ssl;
+
+	ERR_clear_error();
+	if(!tls) {
+		tls = SSL_CTX_new(TLS_client_method());
+		if(!tls)
+			return fail_tls(r, "TLS");
+		if(tls_files(r) < 0)
+			goto error;
+	}
+	ssl = SSL_new(tls);
+	if(!ssl) {
+		fail_tls(r, "TLS");
+		goto error;
+	}
+	/* hiredis frees it only once it has taken it */
+	if(tls_expect(r, ssl, host) < 0) {
+		SSL_free(ssl);
+		goto error;
+	}
+	if(redisInitiateSSL(r->c, ssl) != REDIS_OK) {
+		tls_refuse(r, ssl); /* hiredis has begun the handshake */
+		SSL_free(ssl);
+		goto error;
+	}
+	if(tls_handshake(r, ssl, deadline) == 0)
+		return 0;
+error:
+	tls_forget();
+	return -1;
+}
+
+#else
+
+static int start_tls(
+		struct authban_redis *r, const char *host, int64_t deadline)
+{
+	(void)host;
+	(void)deadline;
+	return fail(r, "TLS", "not built in");
+}
+
+#endif
 
 /* Without this a server that announces a list of 10^9 parts makes hiredis
  * allocate, and walk, gigabytes. The type of `elements` is hiredis's: int up to
@@ -105,10 +269,12 @@ static int expect_ok(struct authban_redis *r, const char *const *words,
 	authban_reply_t *reply;
 	int rc = 0;
 
+	r->refused = false;
 	if(authban_redis_appendz(r, words) < 0
 			|| authban_redis_reply(r, deadline, &reply) < 0)
 		return -1;
 	if(reply->type == REDIS_REPLY_ERROR) {
+		r->refused = true;
 		reply->str[strcspn(reply->str, " ")] = '\0';
 		rc = fail(r, what, reply->str);
 	}
@@ -116,8 +282,8 @@ static int expect_ok(struct authban_redis *r, const char *const *words,
 	return rc;
 }
 
-static int log_in(
-		struct authban_redis *r, const struct ab_url *url, int64_t deadline)
+static int log_in(struct authban_redis *r, const struct ab_url *url,
+		enum authban_redis_peer peer, int64_t deadline)
 {
 	const char *with_user[] = {"AUTH", url->user, url->password, NULL};
 	const char *without[] = {"AUTH", url->password, NULL};
@@ -126,24 +292,30 @@ static int log_in(
 
 	if(*url->password
 			&& expect_ok(r, *url->user ? with_user : without, "AUTH", deadline)
-					   < 0)
+					   < 0
+			&& (peer == AUTHBAN_REDIS_SERVER || !r->refused))
 		return -1;
+	if(peer == AUTHBAN_REDIS_SENTINEL)
+		return 0;
 	snprintf(db, sizeof(db), "%d", url->db);
 	return url->db == 0 ? 0 : expect_ok(r, select, "SELECT", deadline);
 }
 
-int authban_redis_open(
-		struct authban_redis *r, const struct ab_url *url, int64_t deadline)
+int authban_redis_open(struct authban_redis *r, const struct ab_place *place,
+		const struct ab_url *url, enum authban_redis_peer peer,
+		int64_t deadline)
 {
 	authban_redis_close(r);
-	r->c = url->is_unix ? redisConnectUnixNonBlock(url->host)
-						: redisConnectNonBlock(url->host, url->port);
+	r->c = url->is_unix ? redisConnectUnixNonBlock(place->host)
+						: redisConnectNonBlock(place->host, place->port);
 	if(!r->c)
 		return fail(r, "connect", "out of memory");
 	limit_replies(r->c);
 	if(r->c->err)
 		fail(r, "connect", r->c->errstr);
-	else if(finish_connect(r, deadline) == 0 && log_in(r, url, deadline) == 0)
+	else if(finish_connect(r, deadline) == 0
+			&& (!url->tls || start_tls(r, place->host, deadline) == 0)
+			&& log_in(r, url, peer, deadline) == 0)
 		return 0;
 	authban_redis_close(r);
 	return -1;
@@ -167,6 +339,16 @@ int authban_redis_append(struct authban_redis *r, int argc, const char **argv,
 	if(!r->c)
 		return fail(r, "send", "not connected");
 	if(redisAppendCommandArgv(r->c, argc, argv, argvlen) != REDIS_OK)
+		return fail(r, "send", r->c->errstr);
+	return 0;
+}
+
+int authban_redis_append_raw(
+		struct authban_redis *r, const char *bytes, size_t len)
+{
+	if(!r->c)
+		return fail(r, "send", "not connected");
+	if(redisAppendFormattedCommand(r->c, bytes, len) != REDIS_OK)
 		return fail(r, "send", r->c->errstr);
 	return 0;
 }
@@ -280,6 +462,12 @@ const char *authban_reply_text(const authban_reply_t *reply, size_t *len)
 	}
 	*len = (size_t)reply->len;
 	return reply->str;
+}
+
+long long authban_reply_number(const authban_reply_t *reply)
+{
+	return authban_reply_type(reply) == AUTHBAN_REPLY_NUMBER ? reply->integer
+															 : -1;
 }
 
 size_t authban_reply_size(const authban_reply_t *reply)

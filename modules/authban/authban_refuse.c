@@ -9,13 +9,16 @@
 #include "authban_params.h"
 
 #include "authban_auth.h"
+#include "authban_redis.h"
 
 #include "core/dprint.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-#define SECRET_MIN 32 /* bytes of a secret that several proxies share */
+#define CLUSTER_SHARDS 16 /* of a Redis Cluster, unless redis_shards is set */
+#define SECRET_MIN 32	  /* bytes of a secret that several proxies share */
 
 /* proof=nonce trusts auth's nonce to be bound to the source address. */
 static int check_proof_nonce(const struct authban_auth_settings *auth)
@@ -50,45 +53,92 @@ static int check_proof_nonce(const struct authban_auth_settings *auth)
 	return 0;
 }
 
-static int check_redis(struct ab_url *url)
+bool authban_has_cluster_key(void)
 {
-	const char *wrong = ab_url_parse(url, authban_params.redis);
-	int has_key =
-			*authban_params.cluster_key || *authban_params.cluster_key_file;
+	return *authban_params.cluster_key || *authban_params.cluster_key_file;
+}
 
-	if(wrong) {
-		LM_ERR("parameter redis is not a URL: %s; allowed is"
-			   " redis://[user:password@]host[:port][/db] or"
-			   " redis+unix:///path\n",
-				wrong);
-		return -1;
-	}
-	if(url->tls) {
-		LM_ERR("parameter redis begins with rediss://, but TLS to Redis is not"
-			   " built in; allowed is redis:// or redis+unix://, for example"
+static int check_tls_file(const char *name, const char *path)
+{
+	if(!*path || access(path, R_OK) == 0)
+		return 0;
+	LM_ERR("parameter %s is \"%s\", which cannot be read (%s); allowed is a PEM"
+		   " file that Kamailio's user can read\n",
+			name, path, strerror(errno));
+	return -1;
+}
+
+static int check_tls(const struct ab_url *url)
+{
+	const struct authban_params *p = &authban_params;
+
+	if(url->tls && !authban_redis_has_tls()) {
+		LM_ERR("parameter redis begins with rediss, but TLS to Redis is not"
+			   " built in (it needs hiredis 1.0 with hiredis_ssl, as Debian 13"
+			   " has it); allowed is redis:// or redis+unix://, for example"
 			   " through a stunnel on this machine\n");
 		return -1;
 	}
+	if(!url->tls
+			&& (*p->redis_tls_ca || *p->redis_tls_cert || *p->redis_tls_key)) {
+		LM_ERR("parameters redis_tls_ca, redis_tls_cert and redis_tls_key are"
+			   " set, but redis does not begin with rediss; allowed is both or"
+			   " none\n");
+		return -1;
+	}
+	if(!*p->redis_tls_cert != !*p->redis_tls_key) {
+		LM_ERR("only one of the parameters redis_tls_cert and redis_tls_key is"
+			   " set; allowed is both or none\n");
+		return -1;
+	}
+	if(check_tls_file("redis_tls_ca", p->redis_tls_ca) < 0
+			|| check_tls_file("redis_tls_cert", p->redis_tls_cert) < 0
+			|| check_tls_file("redis_tls_key", p->redis_tls_key) < 0)
+		return -1;
+	authban_redis_set_tls(p->redis_tls_ca, p->redis_tls_cert, p->redis_tls_key);
+	return 0;
+}
+
+static int check_redis(struct ab_url *url)
+{
+	const char *wrong = ab_url_parse(url, authban_params.redis);
+	const char *remote;
+
+	if(wrong) {
+		LM_ERR("parameter redis is not a URL: %s; allowed is"
+			   " redis://[user:password@]host[:port][/db],"
+			   " redis+sentinel://host[:port],.../master[/db],"
+			   " redis+cluster://host[:port],... or redis+unix:///path\n",
+				wrong);
+		return -1;
+	}
+	if(check_tls(url) < 0)
+		return -1;
 	if(*authban_params.redis_password_file
 			&& authban_read_secret("redis_password_file",
 					   authban_params.redis_password_file, url->password,
 					   sizeof(url->password))
 					   < 0)
 		return -1;
-	if(ab_url_is_local(url))
+	if(authban_params.redis_shards == 0)
+		authban_params.redis_shards =
+				url->kind == AB_URL_CLUSTER ? CLUSTER_SHARDS : 1;
+	/* what sentinels or a cluster name later is looked at again, then */
+	remote = ab_url_remote(url);
+	if(!remote)
 		return 0;
 	if(!*url->password) {
 		LM_ERR("parameter redis names the remote server %s without a password;"
 			   " allowed is a remote server with a password and a cluster_key,"
 			   " or one on this machine\n",
-				url->host);
+				remote);
 		return -1;
 	}
-	if(!has_key) {
+	if(!authban_has_cluster_key()) {
 		LM_ERR("parameter redis names the remote server %s, but there is no"
 			   " cluster_key; allowed is a remote server with cluster_key or"
 			   " cluster_key_file, or one on this machine\n",
-				url->host);
+				remote);
 		return -1;
 	}
 	return 0;

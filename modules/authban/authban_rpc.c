@@ -102,11 +102,12 @@ static int add_redis(rpc_t *rpc, void *h, const struct ab_table *t)
 	struct authban_sync_state *s = authban_sync_state();
 	int role = s->role;
 
-	return rpc->struct_add(h, "ssssddddddds", "redis", redis_word(s),
+	return rpc->struct_add(h, "ssssddddddddds", "redis", redis_word(s),
 			"redis_server", s->server, "redis_role",
 			roles[role >= 0 && role <= 2 ? role : 0], "redis_prefix",
-			authban_params.redis_prefix, "redis_lag_ms", (int)s->lag_ms,
-			"redis_pending",
+			authban_params.redis_prefix, "redis_nodes", (int)s->nodes,
+			"redis_shards", authban_params.redis_shards, "redis_lag_ms",
+			(int)s->lag_ms, "redis_pending",
 			ab_table_clustered(t) ? (int)ab_table_pending(t) : 0,
 			"redis_batches", (int)s->batches, "redis_reconnects",
 			(int)s->reconnects, "redis_errors", (int)s->errors, "redis_dropped",

@@ -23,7 +23,10 @@ struct authban_sync_state
 	_Atomic long dropped; /* records refused */
 	_Atomic long errors;
 	_Atomic long reconnects;
-	char server[AB_URL_PART + 8]; /* where, without the password */
+	_Atomic int nodes; /* masters that we are connected to */
+	/* Where the bans are, without the password: the server, the master that the
+	 * sentinels named, the home node of a cluster. As last_error. */
+	char server[AB_URL_PART + 8];
 	/* The last error in words. Written without a lock: a reader may see two
 	 * mixed, never beyond the last byte, which stays 0. */
 	char last_error[128];

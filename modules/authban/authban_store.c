@@ -27,17 +27,35 @@ int authban_store_fail_reply(
 
 	snprintf(s->error, sizeof(s->error), "%s: %.*s", what,
 			len < 80 ? (int)len : 80, len ? text : "unexpected reply");
+	authban_redis_clean(s->error);
 	return -1;
 }
 
 /* --- sending: struct ab_store_ops --- */
 
-int authban_store_append(
-		struct authban_store *s, int argc, const char **argv, const size_t *len)
+void authban_store_begin(struct authban_store *s)
 {
-	return authban_redis_append(&s->cmd, argc, argv, len) < 0
-				   ? authban_store_fail(s, &s->cmd)
-				   : 0;
+	s->pipe.topology = &s->topology;
+	authban_pipe_begin(&s->pipe);
+}
+
+int authban_store_append(struct authban_store *s, unsigned shard, int tag,
+		int argc, const char **argv, const size_t *len)
+{
+	if(authban_pipe_add(&s->pipe, shard, tag, argc, argv, len) == 0)
+		return 0;
+	memcpy(s->error, s->pipe.error, sizeof(s->error));
+	return -1;
+}
+
+int authban_store_run(struct authban_store *s, authban_pipe_got_f got,
+		void *arg, int64_t deadline)
+{
+	if(authban_pipe_run(&s->pipe, got, arg, deadline) == 0)
+		return 0;
+	if(s->pipe.error[0])
+		memcpy(s->error, s->pipe.error, sizeof(s->error));
+	return -1;
 }
 
 static int append_state(struct authban_store *s, const struct ab_state_io *io)
@@ -56,8 +74,9 @@ static int append_state(struct authban_store *s, const struct ab_state_io *io)
 		add_len[i] = strlen(add[i]);
 	add_len[7] = io->record_len;
 	/* the map first: who hears of it on the log may answer into the map */
-	return authban_store_append(s, 4, set, set_len) < 0
-						   || authban_store_append(s, 8, add, add_len) < 0
+	return authban_store_append(s, 0, WRITE, 4, set, set_len) < 0
+						   || authban_store_append(s, 0, WRITE, 8, add, add_len)
+									  < 0
 				   ? -1
 				   : 0;
 }
@@ -78,8 +97,9 @@ static size_t begins_with(
 	return (size_t)(p - out);
 }
 
+/* `tag` for the reading. In one chain, so that all see each other's writes. */
 static int append_share(
-		struct authban_store *s, const struct ab_share_io *io, int w)
+		struct authban_store *s, const struct ab_share_io *io, int w, int tag)
 {
 	char ttl[16], pattern[PATTERN_MAX];
 	const char *set[] = {"HSET", io->key[w], (const char *)io->field,
@@ -96,12 +116,15 @@ static int append_share(
 	snprintf(ttl, sizeof(ttl), "%u", io->ttl[w]);
 	expire_len[2] = strlen(ttl);
 	scan_len[4] = begins_with(io->field, io->place_len, pattern);
-	if(io->value_len[w] && authban_store_append(s, 4, set, set_len) < 0)
+	authban_pipe_chain(&s->pipe);
+	if(io->value_len[w]
+			&& authban_store_append(s, io->shard, WRITE, 4, set, set_len) < 0)
 		return -1;
 	if(io->value_len[w] && io->ttl[w]
-			&& authban_store_append(s, 3, expire, expire_len) < 0)
+			&& authban_store_append(s, io->shard, WRITE, 3, expire, expire_len)
+					   < 0)
 		return -1;
-	return authban_store_append(s, 7, scan, scan_len);
+	return authban_store_append(s, io->shard, tag, 7, scan, scan_len);
 }
 
 static int append_batch(struct authban_store *s,
@@ -110,12 +133,15 @@ static int append_batch(struct authban_store *s,
 {
 	size_t i;
 
-	for(i = 0; i < n_states; i++)
+	authban_store_begin(s);
+	for(i = 0; i < n_states; i++) {
+		authban_pipe_chain(&s->pipe);
 		if(append_state(s, &states[i]) < 0)
 			return -1;
+	}
 	for(i = 0; i < n_shares; i++)
-		if(append_share(s, &shares[i], 0) < 0
-				|| append_share(s, &shares[i], 1) < 0)
+		if(append_share(s, &shares[i], 0, (int)(2 * i)) < 0
+				|| append_share(s, &shares[i], 1, (int)(2 * i + 1)) < 0)
 			return -1;
 	return 0;
 }
@@ -131,69 +157,40 @@ int authban_store_pass_over(
 	return 0;
 }
 
-int authban_store_written(struct authban_store *s, int64_t deadline)
+int authban_store_written(struct authban_store *s, const authban_reply_t *reply)
 {
-	authban_reply_t *reply;
-	int rc = 0;
-
-	if(authban_redis_reply(&s->cmd, deadline, &reply) < 0)
-		return authban_store_fail(s, &s->cmd);
-	if(authban_reply_type(reply) == AUTHBAN_REPLY_ERROR)
-		rc = authban_store_pass_over(s, "write", reply);
-	authban_reply_free(reply);
-	return rc;
+	return authban_reply_type(reply) == AUTHBAN_REPLY_ERROR
+				   ? authban_store_pass_over(s, "write", reply)
+				   : 0;
 }
 
-static int read_shares(struct authban_store *s, size_t i, unsigned window,
-		ab_share_found_f found, void *arg, int64_t deadline)
+/* Whom to tell of the shares that a batch finds. */
+struct batch
 {
-	authban_reply_t *reply;
+	struct authban_store *s;
+	ab_share_found_f found;
+	void *arg;
+};
+
+static int got_answer(void *arg, int tag, authban_reply_t **reply)
+{
+	const struct batch *b = arg;
 	const authban_reply_t *list;
 	size_t n, flen, vlen;
-	int rc;
 
-	if(authban_redis_reply(&s->cmd, deadline, &reply) < 0)
-		return authban_store_fail(s, &s->cmd);
-	if(authban_reply_type(reply) == AUTHBAN_REPLY_ERROR) {
-		rc = authban_store_pass_over(s, "HSCAN", reply);
-		authban_reply_free(reply);
-		return rc;
-	}
-	list = authban_reply_at(reply, 1); /* 0 is the cursor */
+	if(tag == WRITE)
+		return authban_store_written(b->s, *reply);
+	if(authban_reply_type(*reply) == AUTHBAN_REPLY_ERROR)
+		return authban_store_pass_over(b->s, "HSCAN", *reply);
+	list = authban_reply_at(*reply, 1); /* 0 is the cursor */
 	for(n = 0; n + 1 < authban_reply_size(list); n += 2) {
 		const char *field =
 				authban_reply_text(authban_reply_at(list, n), &flen);
 		const char *value =
 				authban_reply_text(authban_reply_at(list, n + 1), &vlen);
 
-		found(arg, i, window, (const uint8_t *)field, flen,
-				(const uint8_t *)value, vlen);
-	}
-	authban_reply_free(reply);
-	return 0;
-}
-
-static int read_batch(struct authban_store *s, size_t n_states,
-		const struct ab_share_io *shares, size_t n_shares,
-		ab_share_found_f found, void *arg, int64_t deadline)
-{
-	size_t i;
-	unsigned w;
-
-	for(i = 0; i < 2 * n_states; i++)
-		if(authban_store_written(s, deadline) < 0)
-			return -1;
-	for(i = 0; i < n_shares; i++) {
-		for(w = 0; w < 2; w++) {
-			int writes =
-					shares[i].value_len[w] ? 1 + (shares[i].ttl[w] > 0) : 0;
-
-			while(writes-- > 0)
-				if(authban_store_written(s, deadline) < 0)
-					return -1;
-			if(read_shares(s, i, w, found, arg, deadline) < 0)
-				return -1;
-		}
+		b->found(b->arg, (size_t)tag / 2, (unsigned)tag % 2,
+				(const uint8_t *)field, flen, (const uint8_t *)value, vlen);
 	}
 	return 0;
 }
@@ -202,21 +199,36 @@ static int exchange(void *store, const struct ab_state_io *states,
 		size_t n_states, const struct ab_share_io *shares, size_t n_shares,
 		ab_share_found_f found, void *arg)
 {
-	struct authban_store *s = store;
+	struct batch b = {store, found, arg};
 	int64_t deadline = authban_redis_now() + AUTHBAN_STORE_DEADLINE;
 
-	if(append_batch(s, states, n_states, shares, n_shares) < 0)
+	if(append_batch(b.s, states, n_states, shares, n_shares) < 0)
 		return -1;
-	return read_batch(s, n_states, shares, n_shares, found, arg, deadline);
+	return authban_store_run(b.s, got_answer, &b, deadline);
 }
 
 const struct ab_store_ops authban_store_ops = {exchange};
 
+void authban_store_init(struct authban_store *s, const struct ab_url *url,
+		struct ab_sync *sync, bool remote_allowed)
+{
+	s->url = s->topology.url = url;
+	s->sync = sync;
+	s->topology.wire = &sync->wire;
+	s->topology.remote_allowed = remote_allowed;
+}
+
 void authban_store_close(struct authban_store *s)
 {
-	authban_redis_close(&s->cmd);
+	authban_topology_close(&s->topology);
 	authban_redis_close(&s->stream);
+	s->stream_asking = false;
 	s->asked = 0;
+}
+
+bool authban_store_moved(const struct authban_store *s)
+{
+	return s->topology.home_moved;
 }
 
 int authban_store_fd(const struct authban_store *s)
@@ -244,11 +256,13 @@ int authban_store_ask_log(struct authban_store *s)
 	char log[AB_WIRE_KEY_MAX], block[16];
 	const char *const words[] = {"XREAD", "BLOCK", block, "COUNT", "500",
 			"STREAMS", log, s->last_id, NULL};
+	static const char *const asking[] = {"ASKING", NULL};
 	int64_t now = authban_redis_now();
 
 	snprintf(block, sizeof(block), "%d", AUTHBAN_STORE_BLOCK);
 	ab_wire_log_key(&s->sync->wire, log);
-	if(authban_redis_appendz(&s->stream, words) < 0
+	if((s->stream_asking && authban_redis_appendz(&s->stream, asking) < 0)
+			|| authban_redis_appendz(&s->stream, words) < 0
 			|| authban_redis_flush(&s->stream, now + AUTHBAN_STORE_DEADLINE)
 					   < 0)
 		return authban_store_fail(s, &s->stream);
@@ -281,23 +295,60 @@ int64_t authban_store_deadline(const struct authban_store *s)
 	return s->asked + AUTHBAN_STORE_BLOCK + AUTHBAN_STORE_DEADLINE + 1;
 }
 
+/* An error in the place of news. In a cluster the log may be on its way to another
+ * node: then it is read there. 0: it goes on, or -1 with s->error. */
+static int follow_log(struct authban_store *s, const authban_reply_t *reply)
+{
+	int64_t deadline = authban_redis_now() + AUTHBAN_TOPOLOGY_STEP;
+	struct ab_place to;
+	size_t len;
+	const char *text = authban_reply_text(reply, &len);
+
+	authban_store_fail_reply(s, "XREAD", reply);
+	if(s->url->kind != AB_URL_CLUSTER)
+		return -1;
+	switch(ab_redirect_read(text, len, &to)) {
+		case AB_REDIRECT_MOVED:
+			s->topology.home_moved = true;
+			if(to.host[0])
+				s->topology.hint = to;
+			return -1;
+		case AB_REDIRECT_ASK:
+			if(s->stream_asking || !to.host[0])
+				return -1;
+			break;
+		default:
+			return -1;
+	}
+	if(authban_topology_connect(&s->topology, &s->stream, &to, deadline) < 0) {
+		memcpy(s->error, s->topology.error, sizeof(s->error));
+		return -1;
+	}
+	s->stream_asking = true;
+	return 0;
+}
+
 int authban_store_listen(struct authban_store *s)
 {
 	authban_reply_t *reply;
+	int rc = 0;
 
 	for(;;) {
 		if(authban_redis_try(&s->stream, &reply) < 0)
 			return authban_store_fail(s, &s->stream);
 		if(!reply)
 			break;
-		if(authban_reply_type(reply) == AUTHBAN_REPLY_ERROR) {
-			authban_store_fail_reply(s, "XREAD", reply);
-			authban_reply_free(reply);
-			return -1;
+		if(s->stream_asking
+				&& authban_reply_type(reply) == AUTHBAN_REPLY_TEXT) {
+			authban_reply_free(reply); /* the answer to ASKING */
+			continue;
 		}
-		apply_log(s, reply);
+		if(authban_reply_type(reply) == AUTHBAN_REPLY_ERROR)
+			rc = follow_log(s, reply);
+		else
+			apply_log(s, reply);
 		authban_reply_free(reply);
-		if(authban_store_ask_log(s) < 0)
+		if(rc < 0 || authban_store_ask_log(s) < 0)
 			return -1;
 	}
 	if(authban_redis_now() >= authban_store_deadline(s)) {

@@ -3,16 +3,17 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Two connections: one for commands, one that waits on the log. Keys and
- * records: ab_wire.h. Plain commands only (HSET, EXPIRE, HSCAN, HGETALL, HDEL,
- * XADD, XREAD, XREVRANGE, SET, GET, TIME, ROLE), no script, so that a narrow
- * ACL is enough: etc/redis-users.acl.
+ * Commands go through a pipe to the masters (authban_topology); one connection
+ * more waits on the log. Keys and records: ab_wire.h. Plain commands only (HSET,
+ * EXPIRE, HSCAN, HGETALL, HDEL, XADD, XREAD, XREVRANGE, SET, GET, TIME, ROLE, and
+ * for a cluster CLUSTER SLOTS and ASKING), no script, so that a narrow ACL is
+ * enough: etc/redis-users.acl.
  */
 #ifndef AUTHBAN_STORE_H
 #define AUTHBAN_STORE_H
 
 #include "ab_sync.h"
-#include "authban_redis.h"
+#include "authban_pipe.h"
 
 #define AUTHBAN_STORE_DEADLINE 500 /* ms for an exchange */
 #define AUTHBAN_STORE_LOAD 10000   /* ms for a whole map while running */
@@ -20,18 +21,27 @@
 
 struct authban_store
 {
-	const struct ab_url *url;
+	const struct ab_url *url; /* NULL: no Redis */
 	struct ab_sync *sync;
-	struct authban_redis cmd, stream;
+	struct authban_topology topology;
+	struct authban_pipe pipe;
+	struct authban_redis stream;
+	bool stream_asking;				 /* the log is on its way to another node */
 	char error[AUTHBAN_REDIS_ERROR]; /* why the last call failed */
 	char mark[64];	  /* of the Redis that we know; "" before the first */
 	char last_id[48]; /* in the log */
 	int64_t asked;	  /* when XREAD was sent; 0: it was not */
 	int64_t offset;	  /* cluster time minus monotonic time, ms */
 	int role;		  /* 1 master, 2 replica */
-	bool lost;		  /* this Redis is not the one we knew, or was emptied */
+	bool lost;		  /* this Redis is not the one we knew, or was emptied, or a
+						 replica took over; cleared by who sends all again */
 	int expired;	  /* fields of the map to be deleted, this time */
 };
+
+/* `url` NULL: no Redis. It must stay valid, and `sync` too. `remote_allowed`: see
+ * struct authban_topology. */
+void authban_store_init(struct authban_store *s, const struct ab_url *url,
+		struct ab_sync *sync, bool remote_allowed);
 
 extern const struct ab_store_ops authban_store_ops;
 
@@ -54,6 +64,9 @@ int64_t authban_store_deadline(const struct authban_store *s);
 /* Applies what came in on the log and asks for more. 0, or -1 with s->error:
  * also when Redis has not answered in time. */
 int authban_store_listen(struct authban_store *s);
+
+/* The map and the log live on another node now: it has to be opened again. */
+bool authban_store_moved(const struct authban_store *s);
 
 /* Time, and whether Redis still is the one we knew (else s->lost). 0 or -1. */
 int authban_store_health(struct authban_store *s);

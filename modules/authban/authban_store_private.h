@@ -8,6 +8,8 @@
 
 #include "authban_store.h"
 
+#define WRITE (-1) /* tag of a command whose answer says nothing */
+
 /* Takes over the error of a connection. Returns -1. */
 int authban_store_fail(struct authban_store *s, const struct authban_redis *r);
 
@@ -15,9 +17,16 @@ int authban_store_fail(struct authban_store *s, const struct authban_redis *r);
 int authban_store_fail_reply(struct authban_store *s, const char *what,
 		const authban_reply_t *reply);
 
-/* Queues a command on the connection for commands. 0 or -1. */
-int authban_store_append(struct authban_store *s, int argc, const char **argv,
-		const size_t *len);
+/* Starts to gather commands, and what they are gathered for. */
+void authban_store_begin(struct authban_store *s);
+
+/* Queues a command on a key of a shard. 0 or -1. */
+int authban_store_append(struct authban_store *s, unsigned shard, int tag,
+		int argc, const char **argv, const size_t *len);
+
+/* Sends them, see authban_pipe_run(). 0, or -1 with s->error. */
+int authban_store_run(struct authban_store *s, authban_pipe_got_f got,
+		void *arg, int64_t deadline);
 
 /* An error reply to a command on a key. A key of a wrong type is nobody's record:
  * it is counted and passed over, so that it does not hold up the others: 0. Any
@@ -25,9 +34,9 @@ int authban_store_append(struct authban_store *s, int argc, const char **argv,
 int authban_store_pass_over(struct authban_store *s, const char *what,
 		const authban_reply_t *reply);
 
-/* The answer to one write. A key of a wrong type is nobody's record: it is
- * counted and passed over, so that it does not hold up the others. 0 or -1. */
-int authban_store_written(struct authban_store *s, int64_t deadline);
+/* The answer to one write; an error as above. 0 or -1. */
+int authban_store_written(
+		struct authban_store *s, const authban_reply_t *reply);
 
 /* Remembers the id of an entry of the log; false: it is none. */
 bool authban_store_take_id(struct authban_store *s, const authban_reply_t *id);

@@ -86,7 +86,8 @@ def begin_of_a_life(nodes, with_an_old_ban):
 
 @pytest.mark.parametrize("words", [
     ("KEYS", "*"), ("FLUSHALL",), ("CONFIG", "GET", "*"), ("EVAL", "return 1", "0"), ("GET", "other"),
-    ("DEL", "{authban:0}:log"), ("SET", "{authban:1}:mark", "x"), ("PUBLISH", "x", "y"), ("ACL", "LIST")])
+    ("DEL", "{authban:0}:log"), ("SET", "{authban:1}:mark", "x"), ("HSET", "{authban:1}:b:1", "x", "y"),
+    ("HSET", "{authban:1x}:c:1.2:3", "x", "y"), ("CLUSTER", "NODES"), ("CLUSTER", "RESET"), ("PUBLISH", "x", "y"), ("ACL", "LIST")])
 def test_the_user_can_do_nothing_else(redis, words):
     with redis.client(acl.SECRET, acl.USER) as client, pytest.raises(RedisError, match="NOPERM"):
         client(*words)

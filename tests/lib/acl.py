@@ -8,11 +8,14 @@ from .redis import Redis
 
 USER, SECRET = "authban", "the secret/of authban"
 FILE = os.path.join(ROOT, "etc", "redis-users.acl")
+SENTINEL_FILE = os.path.join(ROOT, "etc", "redis-sentinel-users.acl")
+LOGIN = USER + ":the%20secret%2Fof%20authban"  # in a URL
+CLUSTER_ONLY = {"cluster|slots", "asking"}
 
 
-def user_lines(secret=SECRET):
+def user_lines(secret=SECRET, path=FILE):
     """The lines of the file that make users, with a password."""
-    with open(FILE, encoding="ascii") as text:
+    with open(path, encoding="ascii") as text:
         lines = [line.strip() for line in text if line.startswith("user ")]
     password = "#" + hashlib.sha256(secret.encode()).hexdigest()
     assert lines and all(" resetpass " in line for line in lines)
@@ -20,8 +23,9 @@ def user_lines(secret=SECRET):
 
 
 def commands():
-    """Names of the commands that the user may give."""
-    return [word[1:] for word in user_lines()[0].split() if word.startswith("+")]
+    """Names of the commands that the user may give, but for those that only a cluster needs."""
+    words = [word[1:] for word in user_lines()[0].split() if word.startswith("+")]
+    return [word for word in words if word not in CLUSTER_ONLY]
 
 
 def patterns():

@@ -2,6 +2,7 @@
 """Something in the place of Redis that does not behave: see FakeRedis."""
 import socket
 import threading
+import time
 
 REPLIES = {
     "silent": None,
@@ -129,3 +130,113 @@ class SlowRelay(FakeRedis):
                 return
             self.heard += len(data)
             yield data
+
+
+class ScriptedRedis(FakeRedis):
+    """Understands commands: answer(words) gives the bytes to send, None for silence, or b"" to hang up."""
+
+    def __init__(self, answer, port=0):
+        super().__init__(None, port=port)
+        self.answer, self.counts, self.lock = answer, {}, threading.Lock()
+
+    def heard_of(self, name):
+        """How often a command came."""
+        with self.lock:
+            return self.counts.get(name, 0)
+
+    def _serve(self, connection):
+        with connection:
+            try:
+                connection.settimeout(0.1)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                pending = b""
+                while not self.ending.is_set():
+                    try:
+                        data = connection.recv(65536)
+                    except socket.timeout:
+                        continue
+                    if not data:
+                        return
+                    pending += data
+                    words, pending = self._next(pending)
+                    while words:
+                        with self.lock:
+                            self.counts[words[0]] = self.counts.get(words[0], 0) + 1
+                        reply = self.answer(words)
+                        if reply == b"":
+                            return
+                        if reply:
+                            connection.sendall(reply)
+                        words, pending = self._next(pending)
+            except OSError:
+                return
+
+    @staticmethod
+    def _next(data):
+        """(words of the first command, the rest), or (None, data) when it is not complete."""
+        at, words = data.find(b"\r\n"), []
+        if at < 0:
+            return None, data
+        count, at = int(data[1:at]), at + 2
+        for _ in range(count):
+            end = data.find(b"\r\n", at)
+            if end < 0:
+                return None, data
+            length = int(data[at + 1:end])
+            if len(data) < end + 2 + length + 2:
+                return None, data
+            words.append(data[end + 2:end + 2 + length].decode("latin-1"))
+            at = end + 2 + length + 2
+        return words, data[at:]
+
+
+def resp(value):
+    """A reply: str and bytes are texts, None is nil, an Exception an error."""
+    if isinstance(value, (list, tuple)):
+        return b"*%d\r\n" % len(value) + b"".join(map(resp, value))
+    if isinstance(value, bool) or value is None:
+        return b"$-1\r\n"
+    if isinstance(value, int):
+        return b":%d\r\n" % value
+    if isinstance(value, Exception):
+        return b"-%s\r\n" % str(value).encode("latin-1")
+    text = value if isinstance(value, bytes) else value.encode("latin-1")
+    return b"$%d\r\n%s\r\n" % (len(text), text)
+
+
+class FakeNode(ScriptedRedis):
+    """An empty master that knows authban's commands; `special`: {command: value of resp(), or f(words) giving one}.
+
+    Raw bytes go out as they are when they are in a `Raw`.
+    """
+
+    def __init__(self, **special):
+        super().__init__(self._reply)
+        self.special, self.slots, self.mark = special, None, "the-mark"
+
+    def _reply(self, words):
+        name = words[0]
+        value = self.special.get(name, self._usual)
+        value = value(words) if callable(value) else value
+        return value.data if isinstance(value, Raw) else resp(value)
+
+    def _usual(self, words):
+        now = time.time()
+        if words[0] == "CLUSTER":
+            return self.slots or [[0, 16383, ["127.0.0.1", self.port, "id"]]]
+        if words[0] == "XREAD":
+            return Raw(None)
+        return {"ROLE": ["master", 0, []], "TIME": [str(int(now)), str(int(now % 1 * 1e6))], "GET": self.mark,
+                "HGETALL": [], "XREVRANGE": [], "HSCAN": ["0", []], "HSET": 1, "EXPIRE": 1, "XADD": "1-1",
+                "SET": "OK", "AUTH": "OK", "SELECT": "OK", "ASKING": "OK"}.get(words[0], Exception("ERR unknown"))
+
+    @property
+    def cluster_url(self):
+        return "redis+cluster://:of-the-test@127.0.0.1:%d" % self.port
+
+
+class Raw:
+    """Bytes that are no well-formed reply; None: silence, b"": hang up."""
+
+    def __init__(self, data):
+        self.data = data

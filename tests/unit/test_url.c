@@ -31,10 +31,10 @@ static const struct row good[] = {
 				false},
 		{"redis://:a@b@h", "h", "", "a@b", 6379, 0, false, false, false},
 		{"rediss://h", "h", "", "", 6379, 0, false, true, false},
-		{"redis+unix:///run/redis.sock", "/run/redis.sock", "", "", 6379, 0,
-				true, false, true},
-		{"redis+unix://u:p@/run/r?db=2", "/run/r", "u", "p", 6379, 2, true,
+		{"redis+unix:///run/redis.sock", "/run/redis.sock", "", "", 0, 0, true,
 				false, true},
+		{"redis+unix://u:p@/run/r?db=2", "/run/r", "u", "p", 0, 2, true, false,
+				true},
 };
 
 static void a_good_url_is_taken_apart(void **state)
@@ -48,14 +48,16 @@ static void a_good_url_is_taken_apart(void **state)
 		const char *wrong = ab_url_parse(&u, w->text);
 
 		expect(wrong == NULL, "%s: %s", w->text, wrong ? wrong : "");
-		assert_string_equal(u.host, w->host);
+		assert_string_equal(u.place[0].host, w->host);
+		assert_int_equal(u.kind, AB_URL_SERVER);
+		assert_int_equal(u.places, 1);
 		assert_string_equal(u.user, w->user);
 		assert_string_equal(u.password, w->password);
-		assert_int_equal(u.port, w->port);
+		assert_int_equal(u.place[0].port, w->port);
 		assert_int_equal(u.db, w->db);
 		assert_int_equal(u.is_unix, w->is_unix);
 		assert_int_equal(u.tls, w->tls);
-		expect(ab_url_is_local(&u) == w->local, "%s", w->text);
+		expect(!ab_url_remote(&u) == w->local, "%s", w->text);
 	}
 }
 
@@ -67,7 +69,18 @@ static void a_bad_url_is_told(void **state)
 			"redis://h/10000", "redis://[::1", "redis://[::1]x",
 			"redis://user@h", "redis://u:p%4@h", "redis://u:p%zz@h",
 			"redis://u:%00@h", "redis+unix://run/r", "redis+unix:///r?x=1",
-			"redis+unix:///r?db=", "redis+unix://"};
+			"redis+unix:///r?db=", "redis+unix://", "redis://h,i",
+			"redis://h:1,i:2", "redis+sentinel://h", "redis+sentinel://h/",
+			"redis+sentinel:///m", "redis+sentinel://h,/m",
+			"redis+sentinel://,h/m", "redis+sentinel://h:0/m",
+			"redis+sentinel://h:1:2/m", "redis+sentinel://h/m/x",
+			"redis+sentinel://h/m m", "redis+sentinel://h/m%0a",
+			"redis+sentinel://h/m/1/2", "redis+sentinel://a,b,c,d,e,f,g,h,i/m",
+			"redis+sentinel://u@h/m", "redis+cluster://", "redis+cluster://h,",
+			"redis+cluster://h/1", "redis+cluster://h/m",
+			"redis+cluster://[::1,h", "redis+cluster://[::1]x,h",
+			"redis+cluster://a,b,c,d,e,f,g,h,i", "redis+Cluster://h",
+			"redis+tls://h"};
 	size_t i;
 
 	(void)state;
@@ -76,6 +89,65 @@ static void a_bad_url_is_told(void **state)
 
 		expect(ab_url_parse(&u, bad[i]) != NULL, "\"%s\" was taken", bad[i]);
 	}
+}
+
+static void sentinels_are_taken_apart(void **state)
+{
+	struct ab_url u;
+
+	(void)state;
+	assert_null(ab_url_parse(&u,
+			"redis+sentinel://u:p@127.0.0.1,[::1]:7001,s3.example:7002/"
+			"my.master-1"
+			"/3"));
+	assert_int_equal(u.kind, AB_URL_SENTINEL);
+	assert_int_equal(u.places, 3);
+	assert_string_equal(u.place[0].host, "127.0.0.1");
+	assert_int_equal(u.place[0].port, 26379);
+	assert_string_equal(u.place[1].host, "::1");
+	assert_int_equal(u.place[1].port, 7001);
+	assert_string_equal(u.place[2].host, "s3.example");
+	assert_int_equal(u.place[2].port, 7002);
+	assert_string_equal(u.master, "my.master-1");
+	assert_string_equal(u.user, "u");
+	assert_string_equal(u.password, "p");
+	assert_int_equal(u.db, 3);
+	assert_string_equal(ab_url_remote(&u), "s3.example");
+	assert_null(ab_url_parse(&u, "rediss+sentinel://127.0.0.1/m"));
+	assert_true(u.tls);
+	assert_int_equal(u.db, 0);
+	assert_null(ab_url_remote(&u));
+}
+
+static void nodes_of_a_cluster_are_taken_apart(void **state)
+{
+	struct ab_url u;
+
+	(void)state;
+	assert_null(ab_url_parse(&u, "redis+cluster://:p@127.0.0.1:7001,[::1]/"));
+	assert_int_equal(u.kind, AB_URL_CLUSTER);
+	assert_int_equal(u.places, 2);
+	assert_int_equal(u.place[0].port, 7001);
+	assert_int_equal(u.place[1].port, 6379);
+	assert_null(ab_url_remote(&u));
+	assert_null(ab_url_parse(&u, "rediss+cluster://a,b,c,d,e,f,g,192.0.2.1"));
+	assert_true(u.tls);
+	assert_int_equal(u.places, AB_URL_PLACES);
+	assert_string_equal(u.place[7].host, "192.0.2.1");
+}
+
+/* A network that holds loopback is no loopback address. */
+static void local_is_loopback_only(void **state)
+{
+	(void)state;
+	assert_true(ab_host_is_local("127.9.8.7"));
+	assert_true(ab_host_is_local("::1"));
+	assert_true(ab_host_is_local("localhost"));
+	assert_false(ab_host_is_local("127.0.0.1/32"));
+	assert_false(ab_host_is_local("127.0.0.1.example.org"));
+	assert_false(ab_host_is_local("localhost.example.org"));
+	assert_false(ab_host_is_local("::2"));
+	assert_false(ab_host_is_local(""));
 }
 
 /* Nothing is cut to a host or a password that was not meant. */
@@ -111,6 +183,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(a_good_url_is_taken_apart),
+			cmocka_unit_test(sentinels_are_taken_apart),
+			cmocka_unit_test(nodes_of_a_cluster_are_taken_apart),
+			cmocka_unit_test(local_is_loopback_only),
 			cmocka_unit_test(a_bad_url_is_told),
 			cmocka_unit_test(a_long_part_is_refused),
 			cmocka_unit_test(an_error_never_quotes_the_password),
