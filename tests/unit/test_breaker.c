@@ -215,6 +215,9 @@ static void of_several_processes_one_is_told(void **state)
 
 	(void)state;
 	assert_true(s != MAP_FAILED);
+	/* at the turn of a bucket an increment may be lost, as the header says */
+	for(i = 0; i < ROUNDS; i++)
+		s->b[i].turn = NOW / AB_BREAKER_BUCKET;
 	for(p = 0; p < PROCESSES; p++) {
 		pids[p] = fork();
 		if(pids[p] != 0)
