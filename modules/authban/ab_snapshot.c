@@ -69,14 +69,15 @@ static void flush(struct ab_snapshot_writer *w)
 {
 	size_t len = PAYLOAD_BEGIN + w->used;
 
-	if(w->failed || w->type == 0)
-		return;
-	ab_put(w->frame + FRAME_BEGIN, w->type, 1);
-	ab_put(w->frame + FRAME_BEGIN + 1, w->used, 4);
-	w->mac.mac.sign(w->mac.mac.key, w->frame, len, w->frame + len);
-	w->failed = !w->put(
-			w->arg, w->frame + FRAME_BEGIN, len - FRAME_BEGIN + AB_MAC_LEN);
-	memmove(w->frame, w->frame + len, AB_MAC_LEN);
+	if(!w->failed && w->type != 0) {
+		ab_put(w->frame + FRAME_BEGIN, w->type, 1);
+		ab_put(w->frame + FRAME_BEGIN + 1, w->used, 4);
+		w->mac.mac.sign(w->mac.mac.key, w->frame, len, w->frame + len);
+		w->failed = !w->put(
+				w->arg, w->frame + FRAME_BEGIN, len - FRAME_BEGIN + AB_MAC_LEN);
+		memmove(w->frame, w->frame + len, AB_MAC_LEN);
+	}
+	/* also when nothing can be kept any more: the buffer begins anew */
 	w->used = 0;
 	w->type = 0;
 }
