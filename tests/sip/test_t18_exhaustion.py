@@ -12,7 +12,7 @@ from lib.kamailio import Proxy
 from lib.netns import Net
 from lib.sip import Guesser, Phone
 
-PROXY, ATTACKER, NETWORK, HONEST = "10.92.0.1", "10.92.0.66", "10.93.0.0/16", "10.92.0.2"
+PROXY, ATTACKER, NETWORK, HONEST = "10.92.0.1", "10.92.0.66", "10.128.0.0/9", "10.92.0.2"
 SLOTS, THRESHOLD = 1_024, 5
 SOURCES = 50_000 if os.environ.get("AUTHBAN_LONG") else 5_000
 BANNED = ["198.51.100.%d" % n for n in range(1, 101)]
@@ -32,8 +32,10 @@ def shm_used(proxy):
 def growth(net, proxy):
     """Bytes of shared memory that the sources took, once each path was taken before."""
     def failing(first, count):
-        sources = ["10.93.%d.%d" % (n // 250, 1 + n % 250) for n in range(first, first + count)]
-        return attacks.guesses_from_many(proxy.target, net["attacker"], sources, ["alice"], rate=2000)
+        # few of each network, and each for a user of his own: nothing comes under watch
+        sources = ["10.%d.%d.%d" % (128 + n % 100, n // 100 % 250, 1 + n // 25_000) for n in range(first, first + count)]
+        users = ["user-%d" % n for n in range(first, first + count)]
+        return attacks.guesses_from_many(proxy.target, net["attacker"], sources, users, rate=2000)
 
     failing(0, 100)
     before = shm_used(proxy)

@@ -71,14 +71,15 @@ def put(choose, data, field):
 
 
 def sources(count):
-    return ["10.87.%d.%d" % (n // 250, 1 + n % 250) for n in range(count)]
+    """At most forty of a network: none comes under watch."""
+    return ["10.87.%d.%d" % (n % 250, 1 + n // 250) for n in range(count)]
 
 
 def attack(net, proxy, count):
     """Every source has a valid token, so all that is judged counts; some bring one plain guess too many."""
     choose = random.Random(SEED)
     with Crowd(proxy.target, net["attacker"]) as crowd:
-        members = [crowd.member(source, "alice") for source in sources(count // EACH)]
+        members = [crowd.member(source, "user-%d" % n) for n, source in enumerate(sources(count // EACH))]
         crowd.ask(members, rate=2000)
         assert all(member.challenge for member in members)
         challenges = [member.challenge for member in members]
@@ -124,7 +125,9 @@ def test_every_line_keeps_the_grammar(net):
         REQUESTS, now["failures"], now["bans"], len(lines), len(parsed), longest, forged))
     assert FAKE_IP not in bans, "a forged line"
     assert all(re.fullmatch(rb"[ -~]*", line) for line in lines) and longest <= 512
-    assert set(bans.values()) == {1} and len(bans) == len(parsed) == now["bans"] == status["banned"]
+    assert set(bans.values()) == {1} and len(bans) == now["bans"] == status["banned"]
+    # a user's name that the fuzzer made many of may come under watch
+    assert {line["event"] for line in parsed} <= {"ban", "user_attack", "user_attack_restricted"}
     assert set(bans) <= set(sources(REQUESTS // EACH))
     assert len(bans) >= 0.3 * REQUESTS / EACH, "most sources must get as far as a ban"
 

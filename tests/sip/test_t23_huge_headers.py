@@ -150,7 +150,7 @@ def test_odd_credentials(lan, proxy, transport):
         transport, count, now["failures"] - before["failures"], now["malformed"] - before["malformed"],
         now["unproven"] - before["unproven"], len(complaints(proxy))))
     assert set(proxy.pids()) == pids and not complaints(proxy)
-    assert now["entries"] <= 4, "one entry for each attacker"
+    assert proxy.rpc("authban.status")["sources"] <= 4, "one entry for each attacker"
 
 
 class Nuisance(threading.Thread):
