@@ -174,10 +174,9 @@ def test_behind_a_shared_address_only_the_pair_is_banned(lan, proxy):
     assert phone.register().status == 200
 
 
+@pytest.mark.parametrize("proxy", ["cfg"], indirect=True)
 def test_before_parsing(lan, proxy):
     """In core:msg-received the source is that of the datagram, not that of the message made up for the route."""
-    if proxy.kind != "cfg":
-        pytest.skip("the event route is in the configuration of the cfg variant")
     guesser = lan.guesser(proxy, timeout=0.3)
     proxy.rpc("pv.shvSet", "raw", "int", 1)
     for _ in range(THRESHOLD):
