@@ -47,7 +47,7 @@ static uint32_t good_time(const struct ab_guard *g)
 	return (uint32_t)g->judge.set->good_time;
 }
 
-static bool is_shared(const struct ab_guard *g, const struct ab_prefix *source)
+bool ab_guard_shared(const struct ab_guard *g, const struct ab_prefix *source)
 {
 	return ab_good_source(&g->good, source, g->judge.now.mono, good_time(g));
 }
@@ -198,7 +198,7 @@ void ab_guard_failure(const struct ab_guard *g, const struct ab_failure *f,
 
 	memset(out, 0, sizeof(*out));
 	out->good = is_good(g, &f->who);
-	out->shared = out->good || is_shared(g, &f->who.source);
+	out->shared = out->good || ab_guard_shared(g, &f->who.source);
 	if(out->good)
 		ab_good_failure(&g->good, &f->who, g->judge.now.mono, good_time(g));
 	if(!ask_breaker(g, f, out))
@@ -303,7 +303,7 @@ void ab_guard_others(const struct ab_guard *g, const struct ab_key *key,
 	if(key->kind == AB_KIND_SOURCE && others->shared)
 		ab_good_heard(&g->good, &source, j->now.mono, good_time(g));
 	if(key->kind == AB_KIND_SOURCE || key->kind == AB_KIND_PAIR) {
-		at.shared = is_shared(g, &source);
+		at.shared = ab_guard_shared(g, &source);
 		if(ab_table_get(j->table, key, j->set, &j->now, &v) == 1)
 			at.limits =
 					ab_policies_settings(g->policies, v.policy, j->set, &room);

@@ -58,6 +58,9 @@ void ab_guard_failure(const struct ab_guard *g, const struct ab_failure *f,
 /* Returns true when the breaker closed by this success. */
 bool ab_guard_success(const struct ab_guard *g, const struct ab_party *who);
 
+/* Whether somebody has logged in from a source within good_time. */
+bool ab_guard_shared(const struct ab_guard *g, const struct ab_prefix *source);
+
 /* A stranger was let through, and the attempt was no failure: the next may come at
  * once. ab_guard_success() does it by itself. */
 void ab_guard_refund(const struct ab_guard *g, const struct ab_party *who);

@@ -18,12 +18,6 @@ static struct ab_guard_answer answer(enum ab_guard_verdict verdict,
 	return a;
 }
 
-static bool known(const struct ab_guard *g, const struct ab_prefix *source)
-{
-	return ab_good_source(&g->good, source, g->judge.now.mono,
-			(uint32_t)g->judge.set->good_time);
-}
-
 /* The restricted network of a source; AB_STATE_NONE: it is none. */
 static enum ab_state network_state(const struct ab_guard *g,
 		const struct ab_prefix *source, struct ab_key *key)
@@ -44,7 +38,7 @@ struct ab_guard_answer ab_guard_check(const struct ab_guard *g,
 	const struct ab_judge *j = &g->judge;
 	struct ab_hit hit = ab_table_check(j->table, addr, source, j->now.mono);
 	bool spared = hit.state != AB_STATE_NONE && hit.automatic
-				  && (hit.shared || known(g, source));
+				  && (hit.shared || ab_guard_shared(g, source));
 	struct ab_key key;
 
 	if(spared) { /* an operator may have banned the network around it */
@@ -148,7 +142,7 @@ static struct ab_guard_answer look_at_stranger(
 	bool source = ab_table_state(j->table, &key, j->now.mono) != AB_STATE_NONE;
 	bool around =
 			source
-			|| (!known(g, &who->source)
+			|| (!ab_guard_shared(g, &who->source)
 					&& network_state(g, &who->source, &key) != AB_STATE_NONE
 					&& !in_grace(g, &who->source));
 	bool tried = who->user != 0 && ab_table_users(j->table, j->now.mono);

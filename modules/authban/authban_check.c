@@ -133,8 +133,7 @@ static void count_would_block(const struct ab_addr *addr)
 	struct ab_prefix source = authban_source(addr);
 
 	counter_inc(authban_counters.would_block);
-	if(ab_good_source(&g->good, &source, g->judge.now.mono,
-			   (uint32_t)g->judge.set->good_time))
+	if(ab_guard_shared(g, &source))
 		counter_inc(authban_counters.would_block_good);
 }
 

@@ -43,11 +43,7 @@ static int add_details(
 			in_force(v) ? authban_explain(v, why)
 						: authban_explain_watched(v, why),
 			"policy", policy_name(v->policy), "slow", (int)v->slow,
-			"known_good",
-			ab_good_source(&g->good, &source, g->judge.now.mono,
-					(uint32_t)set->good_time)
-					? "yes"
-					: "no");
+			"known_good", ab_guard_shared(g, &source) ? "yes" : "no");
 }
 
 /* One entry beside the source's, in an open struct. */
@@ -165,8 +161,7 @@ static bool find_view(
 		return true;
 	memset(v, 0, sizeof(*v));
 	v->key = key;
-	return ab_good_source(&g->good, p, j->now.mono, (uint32_t)j->set->good_time)
-		   || has_to_wait(j, p);
+	return ab_guard_shared(g, p) || has_to_wait(j, p);
 }
 
 static int add_known(rpc_t *rpc, void *h, const struct ab_guard *g,
