@@ -47,7 +47,7 @@ static struct ab_url redis_url;
 
 static int mod_init(void)
 {
-	if(authban_params_declare() < 0 || authban_params_check(&redis_url) < 0)
+	if(authban_settings_declare() < 0 || authban_params_check(&redis_url) < 0)
 		return -1;
 	if(authban_backend_init() < 0)
 		return -1;

@@ -1,5 +1,5 @@
 /*
- * authban: module parameters and settings that change while running
+ * authban: module parameters
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -10,8 +10,6 @@
 #include "ab_table.h"
 #include "ab_wire.h"
 
-#include "core/cfg/cfg.h"
-#include "core/cfg/cfg_struct.h"
 #include "core/dprint.h"
 #include "core/mem/mem.h"
 
@@ -46,76 +44,6 @@ struct authban_params authban_params = {.size = 262144,
 		.backend = AB_BACKEND_AUTH_DB,
 		.backend_timeout = 1500,
 		.result_map = ""};
-
-/* --- settings in the cfg framework --- */
-
-/* The framework finds members by their order in the table of definitions, so
- * these stand as in ab_settings_table. */
-struct cfg_group_authban
-{
-	int mode, threshold, window, ban_time, ban_time_max, memory, grace,
-			max_users, net_sources, net_threshold, user_sources, long_window,
-			long_threshold, good_time, pace, breaker;
-};
-
-#define SETTINGS 16
-
-_Static_assert(sizeof(struct cfg_group_authban) == sizeof(struct ab_settings),
-		"a setting is missing here or in ab_settings");
-
-static struct cfg_group_authban authban_cfg_preset;
-static void *authban_cfg = &authban_cfg_preset;
-static cfg_def_t authban_cfg_defs[SETTINGS + 1];
-static int authban_cfg_ready;
-
-/* The presets of the settings are needed before the first parameter is read. */
-static struct ab_settings *preset(void)
-{
-	struct ab_settings *set = (struct ab_settings *)&authban_cfg_preset;
-
-	if(!authban_cfg_ready) {
-		ab_settings_preset(set);
-		authban_cfg_ready = 1;
-	}
-	return set;
-}
-
-int authban_params_declare(void)
-{
-	size_t i;
-
-	preset();
-	for(i = 0; i < ab_settings_count; i++) {
-		const struct ab_setting *row = &ab_settings_table[i];
-
-		authban_cfg_defs[i].name = (char *)row->name;
-		authban_cfg_defs[i].type = CFG_VAR_INT | CFG_ATOMIC;
-		authban_cfg_defs[i].min = row->min;
-		authban_cfg_defs[i].max = row->max;
-		authban_cfg_defs[i].descr = (char *)row->help;
-	}
-	if(cfg_declare("authban", authban_cfg_defs, &authban_cfg_preset,
-			   cfg_sizeof(authban), &authban_cfg)) {
-		LM_ERR("cannot declare the settings\n");
-		return -1;
-	}
-	return 0;
-}
-
-void authban_settings(struct ab_settings *set)
-{
-	memcpy(set, authban_cfg, sizeof(*set));
-}
-
-const struct ab_settings *authban_settings_now(void)
-{
-	return (const struct ab_settings *)authban_cfg;
-}
-
-enum ab_mode authban_mode(void)
-{
-	return (enum ab_mode)cfg_get(authban, authban_cfg, mode);
-}
 
 /* --- words --- */
 
@@ -298,7 +226,7 @@ static int set_mode(modparam_t type, void *val)
 					   : word_index(mode_names, 3, (char *)val);
 
 	if(mode >= AB_MODE_OFF && mode <= AB_MODE_BAN) {
-		preset()->mode = mode;
+		authban_settings_preset()->mode = mode;
 		return 0;
 	}
 	if(PARAM_TYPE_MASK(type) == PARAM_INT)
@@ -404,7 +332,7 @@ static int set_param(const char *name, modparam_t type, void *val)
 		return set_mode(type, val);
 	if(setting)
 		return set_number(name, type, val, setting->min, setting->max,
-				(int *)((char *)preset() + setting->offset));
+				(int *)((char *)authban_settings_preset() + setting->offset));
 	if(row && row->kind == ROW_NUMBER)
 		return set_number(name, type, val, row->min, row->max, row->target);
 	return row ? set_text(row, type, val) : -1;
@@ -451,31 +379,3 @@ param_export_t authban_param_exports[] = {
 	{0, 0, 0}
 };
 /* clang-format on */
-
-int authban_read_secret(
-		const char *param, const char *path, char *out, int size)
-{
-	FILE *f = fopen(path, "re");
-	size_t n;
-	int err = errno, more;
-
-	if(!f) {
-		LM_ERR("parameter %s is \"%s\", which cannot be read (%s); allowed is"
-			   " a file that Kamailio's user can read\n",
-				param, path, strerror(err));
-		return -1;
-	}
-	n = fread(out, 1, size - 1, f);
-	more = fgetc(f) != EOF;
-	fclose(f);
-	while(n > 0 && (out[n - 1] == '\n' || out[n - 1] == '\r'))
-		n--;
-	out[n] = '\0';
-	if(more || n == 0 || memchr(out, '\0', n)) {
-		LM_ERR("parameter %s is \"%s\", which holds no secret; allowed is one"
-			   " line of up to %d characters\n",
-				param, path, size - 1);
-		return -1;
-	}
-	return (int)n;
-}

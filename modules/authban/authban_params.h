@@ -1,12 +1,11 @@
 /*
- * authban: module parameters and settings that change while running
+ * authban: module parameters
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Every parameter is checked when it is read; a wrong one stops the start with
- * one sentence that names it, its value and what is allowed. The integer
- * settings (ab_settings_table) are also in Kamailio's cfg framework:
- *   kamcmd cfg.set_now_int authban threshold 12
+ * one sentence that names it, its value and what is allowed. What may change
+ * while running is in authban_settings.h.
  */
 #ifndef AUTHBAN_PARAMS_H
 #define AUTHBAN_PARAMS_H
@@ -16,6 +15,8 @@
 #include "ab_url.h"
 
 #include "authban_compat.h"
+#include "authban_secret.h"
+#include "authban_settings.h"
 
 enum authban_proof_mode
 {
@@ -68,9 +69,6 @@ struct authban_params
 extern struct authban_params authban_params;
 extern param_export_t authban_param_exports[];
 
-/* Declares the settings to the cfg framework. 0, or -1 (logged). From mod_init. */
-int authban_params_declare(void);
-
 /*
  * Checks what single parameters cannot: pairs that contradict each other, and
  * settings of the auth module. Reads the password file. Fills in *url when
@@ -78,27 +76,11 @@ int authban_params_declare(void);
  */
 int authban_params_check(struct ab_url *url);
 
-/* The settings as this process sees them now (after cfg_update()). */
-void authban_settings(struct ab_settings *set);
-
-/* The same without a copy; good until the next cfg_update() of this process. */
-const struct ab_settings *authban_settings_now(void);
-
-/* Only the mode; cheap, for the path of every message. */
-enum ab_mode authban_mode(void);
-
 /* Whether proxies have a key in common. */
 bool authban_has_cluster_key(void);
 
 const char *authban_mode_name(int mode);
 const char *authban_proof_mode_name(enum authban_proof_mode mode);
 const char *authban_backend_name(enum ab_backend backend);
-
-/*
- * Reads a secret from a file, without trailing line ends, into a NUL-terminated
- * buffer. Returns its length, or -1 with a sentence logged that names `param`.
- */
-int authban_read_secret(
-		const char *param, const char *path, char *out, int size);
 
 #endif
