@@ -168,6 +168,14 @@ void ab_entry_distinct(const struct ab_entry *e, uint32_t maps[2])
 	maps[1] = (uint32_t)(both >> 32);
 }
 
+uint32_t ab_entry_things(const struct ab_entry *e)
+{
+	uint32_t maps[2];
+
+	ab_entry_distinct(e, maps);
+	return ab_distinct_count(maps[0] | maps[1]);
+}
+
 static void set_distinct(struct ab_entry *e, uint32_t cur, uint32_t prev)
 {
 	if(ab_entry_kind(e) != AB_KIND_PAIR)
@@ -417,14 +425,12 @@ void ab_entry_counts(const struct ab_slot *s, const struct ab_settings *set,
 		const struct ab_now *now, struct ab_counts *out)
 {
 	const struct ab_entry *e = s->e;
-	uint32_t maps[2];
 
-	ab_entry_distinct(e, maps);
 	out->failures = estimate(e, (uint32_t)e->own[0] + e->others[0],
 			(uint32_t)e->own[1] + e->others[1], set, now);
 	out->own = estimate(e, e->own[0], e->own[1], set, now);
 	out->kind = ab_entry_kind(e);
-	out->things = ab_distinct_count(maps[0] | maps[1]);
+	out->things = ab_entry_things(e);
 	out->slow = slow_now(e, set, now);
 	out->repeats = (uint8_t)remembered(s, set, now);
 	out->spread = spread_of(e, out->repeats);

@@ -245,6 +245,9 @@ void ab_entry_counts(const struct ab_slot *s, const struct ab_settings *set,
 bool ab_entry_change(struct ab_slot *s, const struct ab_settings *set,
 		const struct ab_now *now, const struct ab_change *change);
 
+/* About how many distinct things an entry has seen in its two windows. */
+uint32_t ab_entry_things(const struct ab_entry *e);
+
 /* The maps of distinct things: this window, the one before. A pair has one user and
  * no room for maps. */
 void ab_entry_distinct(const struct ab_entry *e, uint32_t maps[2]);

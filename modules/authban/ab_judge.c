@@ -20,6 +20,7 @@ struct task
 	const struct ab_change *change;
 	struct ab_entry copy; /* of the entry afterwards */
 	struct ab_slot after;
+	bool told; /* these two are filled in */
 };
 
 struct ab_key ab_key_source(const struct ab_prefix *p)
@@ -55,6 +56,15 @@ static void report(struct task *t, struct ab_slot *s)
 	t->out->state = s->state;
 	ab_entry_copy(&t->copy, s->e);
 	t->after = *s;
+	t->told = true;
+}
+
+/* The same of a failure: most of them change nothing that anybody asks for. */
+static void report_news(struct task *t, struct ab_slot *s)
+{
+	t->out->ok = true;
+	if(t->out->news || t->out->crossed || s->state != AB_STATE_NONE)
+		report(t, s);
 }
 
 /* What every change made on this proxy says of itself. */
@@ -72,11 +82,11 @@ static struct ab_change own_change(
 
 static enum ab_level level_of(const struct task *t, const struct ab_slot *s)
 {
-	struct ab_counts counts;
+	struct ab_counts counts = {.kind = ab_entry_kind(s->e)};
 
 	if(is_ban(s->state))
 		return AB_LEVEL_RESTRICTED;
-	ab_entry_counts(s, t->j->set, &t->j->now, &counts);
+	counts.things = ab_entry_things(s->e);
 	return ab_policy_level(t->j->set, &counts);
 }
 
@@ -121,16 +131,21 @@ static void decide(struct task *t, struct ab_slot *s, enum ab_proof proof)
 /* What was added is in; what does it mean? `before`: the level without it. */
 static void conclude(struct task *t, struct ab_slot *s, enum ab_level before)
 {
+	bool open = true;
+
 	if(is_crowd(s)) {
 		t->out->level = (uint8_t)level_of(t, s);
 		t->out->crossed =
 				before == AB_LEVEL_NONE && t->out->level != AB_LEVEL_NONE;
+		/* below that the policy does nothing to it */
+		open = t->out->level == AB_LEVEL_RESTRICTED;
 	}
 	/* an operator's word is not the policy's, which spares the known-good */
-	decide(t, s,
-			s->e->proof == AB_PROOF_OPERATOR ? AB_PROOF_SCRIPT
-											 : (enum ab_proof)s->e->proof);
-	report(t, s);
+	if(open)
+		decide(t, s,
+				s->e->proof == AB_PROOF_OPERATOR ? AB_PROOF_SCRIPT
+												 : (enum ab_proof)s->e->proof);
+	report_news(t, s);
 }
 
 /* A source remembers until when it has banned pairs. */
@@ -175,7 +190,7 @@ static void merge(struct ab_slot *s, void *arg)
 		conclude(t, s, before);
 	} else { /* nothing new is no reason to judge again */
 		t->out->level = (uint8_t)before;
-		report(t, s);
+		report_news(t, s);
 	}
 }
 
@@ -200,7 +215,8 @@ static void run(const struct ab_key *key, enum ab_find find, ab_slot_f fn,
 	const struct ab_judge *j = t->j;
 
 	*t->out = (struct ab_judgement){0};
-	if(ab_table_update(j->table, key, find, j->set, &j->now, fn, t) <= 0)
+	if(ab_table_update(j->table, key, find, j->set, &j->now, fn, t) <= 0
+			|| !t->told)
 		return;
 	t->after.e = &t->copy;
 	ab_entry_view(&t->after, j->set, &j->now, &t->out->view);

@@ -29,12 +29,14 @@ struct ab_key ab_key_allow(const struct ab_prefix *p);
 
 struct ab_judgement
 {
-	bool ok;			 /* false: no lock or no room; the message passes */
-	bool news;			 /* this call made (or lifted) the ban: log it, once */
-	bool crossed;		 /* a network or user came under watch by this call */
-	uint8_t state;		 /* enum ab_state afterwards */
-	uint8_t level;		 /* enum ab_level of a network or user afterwards */
-	struct ab_view view; /* the entry afterwards; only when ok */
+	bool ok;	   /* false: no lock or no room; the message passes */
+	bool news;	   /* this call made (or lifted) the ban: log it, once */
+	bool crossed;  /* a network or user came under watch by this call */
+	uint8_t state; /* enum ab_state afterwards */
+	uint8_t level; /* enum ab_level of a network or user afterwards */
+	/* the entry afterwards, when ok; of a failure or share only when there is news, it
+	 * crossed, or the state is not AB_STATE_NONE: to make one costs as much as to count */
+	struct ab_view view;
 };
 
 /* What an entry's counts do not say, and the policy asks for. */

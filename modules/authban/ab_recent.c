@@ -110,13 +110,21 @@ bool ab_recent_touch(
 	return add(r, hash, now, seconds, true);
 }
 
+/* Asked several times of each failure, and mostly for what is not there. */
 bool ab_recent_has(const struct ab_recent *r, uint64_t hash, uint32_t now,
 		uint32_t seconds)
 {
-	unsigned slot;
-	uint64_t old;
+	const _Atomic uint64_t *line = &r->slot[line_of(r, hash)];
+	uint64_t word = word_of(hash, 0);
+	unsigned i;
 
-	return look(&r->slot[line_of(r, hash)], hash, now, seconds, &slot, &old);
+	for(i = 0; i < AB_RECENT_LINE; i++) {
+		uint64_t v = atomic_load_explicit(&line[i], relaxed);
+
+		if((v ^ word) <= TIME_MASK && age_of(v, now) < seconds)
+			return true;
+	}
+	return false;
 }
 
 void ab_recent_forget(

@@ -123,11 +123,6 @@ bool ab_table_users(const struct ab_table *t, uint32_t now_mono)
 	return atomic_load_explicit(&t->head->users_until, relaxed) > now_mono;
 }
 
-static bool in_use(_Atomic uint64_t nets[2], unsigned bits)
-{
-	return atomic_load_explicit(&nets[bits / 64], relaxed) >> (bits % 64) & 1;
-}
-
 static void hit_by(
 		struct ab_hit *hit, uint8_t meta, const struct ab_prefix *net)
 {
@@ -207,14 +202,20 @@ bool ab_table_allowed(const struct ab_table *t, const struct ab_addr *a,
 {
 	struct ab_table_head *h = t->head;
 	unsigned shortest = ab_addr_is_v4(a) ? AB_V4_BITS : 0;
-	unsigned bits;
+	int word;
 
-	for(bits = 128; bits >= shortest; bits--) {
-		if((bits == 128 || in_use(h->allow_nets, bits))
-				&& allows(h, a, bits, now_mono, net))
-			return true;
-		if(bits == 0)
-			break;
+	if(allows(h, a, 128, now_mono, net))
+		return true;
+	for(word = 1; word >= 0; word--) {
+		uint64_t bits = lengths(h->allow_nets, (unsigned)word, shortest, 128);
+
+		while(bits) {
+			unsigned top = 63 - (unsigned)__builtin_clzll(bits);
+
+			if(allows(h, a, 64 * (unsigned)word + top, now_mono, net))
+				return true;
+			bits &= ~(UINT64_C(1) << top);
+		}
 	}
 	return false;
 }

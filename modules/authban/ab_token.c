@@ -37,15 +37,75 @@ static void encode(const uint8_t in[static BYTES], char *out)
 	}
 }
 
+/* The place in the alphabet, from 1; 0: no digit. */
+static const uint8_t places[256] = {['A'] = 1,
+		['B'] = 2,
+		['C'] = 3,
+		['D'] = 4,
+		['E'] = 5,
+		['F'] = 6,
+		['G'] = 7,
+		['H'] = 8,
+		['I'] = 9,
+		['J'] = 10,
+		['K'] = 11,
+		['L'] = 12,
+		['M'] = 13,
+		['N'] = 14,
+		['O'] = 15,
+		['P'] = 16,
+		['Q'] = 17,
+		['R'] = 18,
+		['S'] = 19,
+		['T'] = 20,
+		['U'] = 21,
+		['V'] = 22,
+		['W'] = 23,
+		['X'] = 24,
+		['Y'] = 25,
+		['Z'] = 26,
+		['a'] = 27,
+		['b'] = 28,
+		['c'] = 29,
+		['d'] = 30,
+		['e'] = 31,
+		['f'] = 32,
+		['g'] = 33,
+		['h'] = 34,
+		['i'] = 35,
+		['j'] = 36,
+		['k'] = 37,
+		['l'] = 38,
+		['m'] = 39,
+		['n'] = 40,
+		['o'] = 41,
+		['p'] = 42,
+		['q'] = 43,
+		['r'] = 44,
+		['s'] = 45,
+		['t'] = 46,
+		['u'] = 47,
+		['v'] = 48,
+		['w'] = 49,
+		['x'] = 50,
+		['y'] = 51,
+		['z'] = 52,
+		['0'] = 53,
+		['1'] = 54,
+		['2'] = 55,
+		['3'] = 56,
+		['4'] = 57,
+		['5'] = 58,
+		['6'] = 59,
+		['7'] = 60,
+		['8'] = 61,
+		['9'] = 62,
+		['-'] = 63,
+		['_'] = 64};
+
 static int digit(char c)
 {
-	if(c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if(c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if(c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '-' ? 62 : c == '_' ? 63 : -1;
+	return (int)places[(uint8_t)c] - 1;
 }
 
 static bool decode(const char *in, uint8_t out[static BYTES])
@@ -84,9 +144,9 @@ static const uint8_t *mac_of(struct ab_token_maker *maker,
 {
 	uint64_t at = (ab_load_le64(addr->b + 8) ^ ab_load_le64(addr->b))
 				  * UINT64_C(0x9e3779b97f4a7c15);
-	struct ab_token_row *row = &maker->row[at >> 55];
+	struct ab_token_row *row = &maker->row[at >> 53];
 
-	_Static_assert(AB_TOKEN_ROWS == 1 << (64 - 55), "rows");
+	_Static_assert(AB_TOKEN_ROWS == 1 << (64 - 53), "rows");
 	if(row->expiry != expiry || expiry == 0
 			|| !ab_addr_equal(&row->addr, addr)) {
 		sign(&maker->mac, addr, expiry, row->mac);

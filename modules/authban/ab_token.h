@@ -46,8 +46,8 @@ struct ab_token
 	uint8_t nonce_check[3];
 };
 
-#define AB_TOKEN_STEP 8	  /* seconds */
-#define AB_TOKEN_ROWS 512 /* 20 kB a process */
+#define AB_TOKEN_STEP 64   /* seconds */
+#define AB_TOKEN_ROWS 2048 /* 80 kB a process */
 
 /* The key, and what was signed lately. Of one process; zeroed but for `mac`. */
 struct ab_token_maker

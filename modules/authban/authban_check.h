@@ -26,6 +26,10 @@ enum authban_verdict
 /* By the address alone. Counts nothing. */
 enum authban_verdict authban_verdict(const struct ab_addr *addr);
 
+/* The same for a datagram that has just come in; authban_check_message() takes the
+ * answer over when it is asked of the same address next, in the same process. */
+enum authban_verdict authban_check_datagram(const struct ab_addr *addr);
+
 /* Of a message: by its address, then by its credentials. Counts checks and blocks.
  * A message that cannot be parsed (event_route[core:msg-received]) is judged by its
  * address. *turn: it passes where strangers are let through one by one. */

@@ -27,7 +27,7 @@ static int on_datagram(sr_event_param_t *evp)
 	if(rcv->src_ip.af != AF_INET && rcv->src_ip.af != AF_INET6)
 		return 0;
 	authban_addr(&addr, &rcv->src_ip);
-	if(authban_verdict(&addr) != AUTHBAN_BLOCK)
+	if(authban_check_datagram(&addr) != AUTHBAN_BLOCK)
 		return 0;
 	counter_inc(authban_counters.blocked);
 	return -1;

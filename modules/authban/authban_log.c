@@ -13,6 +13,8 @@
 
 #include "core/dprint.h"
 
+#include <string.h>
+
 /* In the order of enum ab_state: none, banned, dry run, unbanned. */
 static const char *const events[AB_KIND_MAX][4] = {
 		[AB_KIND_SOURCE] = {"watch", "ban", "dry_run", "unban"},
@@ -86,14 +88,18 @@ static void raise_event(const struct ab_judgement *what)
 void authban_news(const struct ab_judgement *what)
 {
 	const struct ab_view *v = &what->view;
-	struct ab_names *names = ab_table_names(authban_table());
-	struct ab_prefix p = {v->key.addr, v->key.plen};
-	char ip[AB_PREFIX_TEXT] = "-", hash[17] = "";
+	struct ab_names *names;
+	struct ab_prefix p;
+	char ip[AB_PREFIX_TEXT], hash[17];
 	uint64_t who;
 
 	if(!what->ok || !(what->crossed || what->news)
 			|| (what->state == AB_STATE_NONE && !what->crossed))
 		return;
+	names = ab_table_names(authban_table());
+	p = (struct ab_prefix){v->key.addr, v->key.plen};
+	strcpy(ip, "-");
+	hash[0] = '\0';
 	count(what);
 	if(is_old_story(what))
 		return;

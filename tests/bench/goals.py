@@ -79,9 +79,9 @@ def proxy_goals(costs):
 
 def register_goals(costs):
     """G6: a failed registration with everything on."""
-    return [Goal("G6", "a failed registration, %s against no defence (%s allocator)" % (route, allocator), limit,
-                 ratios(runs[route], runs["plain"]))
-            for allocator, runs in costs.items() for route, limit in (("authban", 1.05), ("htable", 1.08))]
+    return [Goal("G6", "a failed registration, %s against no defence (%s configuration, %s allocator)" % (
+        route, *which), limit, ratios(runs[route], runs["plain"]))
+            for which, runs in costs.items() for route, limit in (("authban", 1.05), ("htable", 1.08))]
 
 
 def memory_goals(memory):

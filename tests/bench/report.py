@@ -90,6 +90,6 @@ def proxy_tables(costs):
 
 
 def register_table(costs):
-    rows = [[allocator, route, Figure(runs[route].values()).text("%.0f"), goals.ratios(runs[route], runs["plain"]).text()]
-            for allocator, runs in costs.items() for route in runs]
-    return table(["allocator", "route", "CPU ns a failed registration", "against no defence"], rows)
+    rows = [[*which, route, Figure(runs[route].values()).text("%.0f"), goals.ratios(runs[route], runs["plain"]).text()]
+            for which, runs in costs.items() for route in runs]
+    return table(["configuration", "allocator", "route", "CPU ns a failed registration", "against no defence"], rows)

@@ -4,80 +4,16 @@ import os
 import re
 import shutil
 import sqlite3
-import subprocess
 
 import pytest
 
-from lib import ROOT
+from lib import stock
 from lib.kamailio import REALM, USERS, Proxy, module_path
 from lib.lan import PROXY, Lan, address_of, counted
 
-INCLUDE = os.path.join(ROOT, "etc", "authban.cfg")
 THRESHOLD = 8  # as in etc/authban.cfg
 
-# What a site keeps in kamailio-local.cfg, which the stock configuration imports first.
-LOCAL = """
-#!define WITH_AUTH
-#!define DBURL "%(url)s"
-listen=LISTEN_UDP
-listen=LISTEN_TCP
-auto_aliases=no
-alias=ALIAS
-loadmodule "db_sqlite.so"
-"""
-
-# Sockets of our own, so that the test disturbs no Kamailio of this machine.
-SOCKETS = """
-modparam("jsonrpcs", "transport", 4)
-modparam("jsonrpcs", "dgram_socket", RPC_SOCKET)
-modparam("ctl", "binrpc", CTL_SOCKET)
-"""
-
-
-def stock_path():
-    """The distribution's kamailio.cfg."""
-    path = "/etc/kamailio/kamailio.cfg"
-    if os.path.exists(path):
-        return path
-    listed = subprocess.run(["dpkg", "-L", "kamailio"], capture_output=True, text=True, check=False).stdout
-    found = [line for line in listed.splitlines() if line.endswith("/kamailio.cfg")]
-    return found[0] if found and os.path.exists(found[0]) else None
-
-
-STOCK = stock_path()
-pytestmark = pytest.mark.skipif(not STOCK, reason="no kamailio.cfg of the distribution")
-
-
-def documented():
-    """The three pieces of code in the comments of etc/authban.cfg: (first lines, old lines, new lines)."""
-    with open(INCLUDE, encoding="utf-8") as text:
-        comment = "".join(re.sub("^# ?", "", line) for line in text if line.startswith("#"))
-    # Code is what is set in by itself between blank lines.
-    blocks = [b for b in re.split(r"\n\s*\n", comment) if re.fullmatch(r"( {7,}.*\n?)+", b)]
-    include, first, old, new = blocks[:4]
-    assert include.strip() == 'include_file "authban.cfg"'
-    return first.split("\n", 1)[1] + "\n", old, new + "\n"
-
-
-def words(code):
-    """A regular expression for code that does not mind blanks."""
-    return r"\s+".join(re.escape(word) for word in code.split())
-
-
-def substitute(pattern, replacement, text):
-    """Exactly one place; replacement: a function of what stood there."""
-    text, count = re.subn(pattern, lambda match: replacement(match.group(0)), text)
-    assert count == 1, "%d places for %s" % (count, pattern)
-    return text
-
-
-def with_authban(text):
-    """The stock configuration after the three steps of etc/authban.cfg."""
-    first, old, new = documented()
-    text = substitute(r'modparam\("auth_db", "use_domain", MULTIDOMAIN\)\n',
-                      lambda found: found + 'include_file "authban.cfg"\n', text)
-    text = substitute(r"(?m)^request_route \{\n", lambda found: found + first, text)
-    return substitute(words(old), lambda _: new, text)
+pytestmark = pytest.mark.skipif(not stock.stock_path(), reason="no kamailio.cfg of the distribution")
 
 
 class StockProxy(Proxy):
@@ -86,14 +22,9 @@ class StockProxy(Proxy):
     def __init__(self, change, **settings):
         super().__init__(**settings)
         self.config = os.path.join(self.folder, "kamailio.cfg")
-        with open(STOCK, encoding="utf-8") as text:
-            stock = change(text.read())
-        self.write("kamailio.cfg", stock + SOCKETS)
-        self.write("kamailio-local.cfg", LOCAL % {"url": self.defines.pop("DBURL")})
-        with open(INCLUDE, encoding="utf-8") as text:
-            include = text.read()
-        # The module is not installed yet: name its path.
-        self.write("authban.cfg", substitute('"authban.so"', lambda _: '"%s"' % module_path(), include))
+        self.write("kamailio.cfg", change(stock.stock_text()) + stock.SOCKETS)
+        self.write("kamailio-local.cfg", stock.LOCAL % {"url": self.defines.pop("DBURL"), "more": "listen=LISTEN_TCP"})
+        self.write("authban.cfg", stock.include_text(module_path()))
         self.arguments += ["-n", "2", "-N", "2"]
         clear_passwords(self.database)
 
@@ -122,11 +53,11 @@ def stock_proxy(lan, change):
 
 @pytest.fixture(scope="module")
 def proxy(lan):
-    return stock_proxy(lan, with_authban).start()
+    return stock_proxy(lan, stock.with_authban).start()
 
 
 def test_the_changed_configuration_is_valid(lan):
-    status, output = stock_proxy(lan, with_authban).check_config()
+    status, output = stock_proxy(lan, stock.with_authban).check_config()
     print("\nstock config check: status=%d" % status)
     assert status == 0, output[-2000:]
     assert "ERROR" not in output

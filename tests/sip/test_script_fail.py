@@ -101,11 +101,12 @@ def test_of_an_address(proxy, caller, victim):
 
 
 def test_of_a_user(proxy, caller, victim):
-    for user in ("alice", "bob", "alice"):
+    for user in ("alice", "bob", "alice", "carol", "dave"):
         assert call(caller, "fail2", victim, user) == 1
     row = known(proxy, victim)
     print("\nauthban_fail(ip, user) %s: failures=%d users=%d" % (proxy.kind, row["failures"], row["users"]))
-    assert (row["failures"], row["users"]) == (3, 2)
+    # an estimate from 32 bits: two may have the same one
+    assert row["failures"] == 5 and 2 <= row["users"] <= 4
 
 
 @pytest.mark.parametrize("weight", [1, 3, 4, 5, 1000])

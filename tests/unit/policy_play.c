@@ -85,16 +85,22 @@ static void same_view(
 static void same_judgement(struct play *p, const struct model_found *found,
 		const struct ab_judgement *j, bool good)
 {
+	struct ab_guard g = stage_guard(p->stage);
+	struct ab_view v;
+	struct ab_key key;
 	struct model_row *w;
 
 	same(p, j->ok, found->touched, " ");
 	if(!j->ok || p->differs)
 		return;
 	w = model_row(&p->m, &found->row->name);
+	key = story_key(&w->name);
+	same(p, ab_table_get(g.judge.table, &key, g.judge.set, &g.judge.now, &v), 1,
+			"%s", name_of(p, &w->name));
+	same(p, j->state, v.state, "%s", name_of(p, &w->name));
 	same(p, j->news, found->news,
 			"%s, %u failures, slow %u, state %u, model %u",
-			name_of(p, &w->name), j->view.failures, j->view.slow, j->state,
-			w->state);
+			name_of(p, &w->name), v.failures, v.slow, j->state, w->state);
 	if(found->news) {
 		struct model_length l =
 				model_length(&p->m, w, good && w->name.kind == AB_FOUND_PAIR);
@@ -102,7 +108,9 @@ static void same_judgement(struct play *p, const struct model_found *found,
 		if(j->view.ttl >= l.min && j->view.ttl <= l.max)
 			w->until = p->m.mono + j->view.ttl;
 	}
-	same_view(p, w, &j->view);
+	same_view(p, w, &v);
+	if(j->state != AB_STATE_NONE)
+		same_view(p, w, &j->view);
 }
 
 static void do_fail(struct play *p, const struct step *t)

@@ -239,7 +239,7 @@ static void an_unban_voids_bans_and_counts_of_pairs(void **state)
 	/* both have their full threshold again, and no repeats */
 	f = site_fail(&s, HOME, ALICE, 7);
 	assert_false(f.banned);
-	assert_int_equal(f.entry[AB_FOUND_PAIR].view.failures, 7);
+	assert_int_equal(site_pair(&s, HOME, ALICE).failures, 7);
 	assert_false(site_fail(&s, HOME, 77, 7).banned);
 	s.box.now.cluster_ms++; /* still within the second of the unban */
 	f = site_fail(&s, HOME, ALICE, 1);
