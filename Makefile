@@ -159,7 +159,7 @@ $(B)/tests/unit/%.o: tests/unit/%.c Makefile | need-check
 	$(say) CC $@
 	$(Q)$(CC) $(CPPFLAGS) $(COMMON) $(UNIT_FLAGS) $(CFLAGS) -c -o $@ $<
 
-$(B)/tests/unit/$(UNIT)%: $(B)/tests/unit/$(UNIT)%.o $(HELP_O) $(CORE_O)
+$(UNIT_BIN): %: %.o $(HELP_O) $(CORE_O)
 	$(say) LD $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(SAN) -o $@ $^ -lcmocka -lpthread
 .PRECIOUS: $(B)/tests/unit/%.o

@@ -81,7 +81,8 @@ void ab_entry_init(struct ab_slot *s, const struct ab_key *key,
 	e->flags = 0;
 	e->proof = AB_PROOF_NONE;
 	e->policy = 0;
-	e->incarnation = incarnation;
+	e->incarnation = incarnation & 127u;
+	e->paired = 0;
 	e->wstart = 0;
 	e->version = 0;
 	memset(e->own, 0, sizeof(e->own));

@@ -111,8 +111,9 @@ struct ab_entry
 	uint32_t repeats : 4;	  /* bans within memory, this one included */
 	uint32_t policy : 3;	  /* of the last failure (ab_policies.h) */
 	uint32_t slow : 8;		  /* leaky bucket over long_window, as of `seen` */
-	uint32_t incarnation : 8; /* tells the shares of an evicted and remade entry
+	uint32_t incarnation : 7; /* tells the shares of an evicted and remade entry
 								 apart */
+	uint32_t paired : 1; /* a source: some of its failures are those of pairs */
 };
 
 _Static_assert(sizeof(struct ab_entry) == 64, "an entry is one cache line");
@@ -172,6 +173,7 @@ struct ab_view
 	uint16_t reason, origin;
 	uint16_t own[2], others[2];
 	uint8_t state, proof, repeats, flags, incarnation, policy;
+	bool paired; /* a source: of its own failures some are counted by a pair too */
 };
 
 /* The other proxies' shares of one entry, summed up by the sync process. */

@@ -43,6 +43,7 @@ void ab_entry_view(const struct ab_slot *s, const struct ab_settings *set,
 	out->unbanned = copy.repeats == 0 ? copy.epoch : 0;
 	out->version = copy.version;
 	out->incarnation = (uint8_t)copy.incarnation;
+	out->paired = copy.paired;
 }
 
 enum ab_worth ab_entry_worth(const struct ab_slot *s,

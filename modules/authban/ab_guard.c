@@ -112,7 +112,8 @@ static uint32_t unbanned_at(
 /*
  * What failed here before anybody had logged in, when it was all this user's: a pair
  * that is new begins with it, or a login at the right moment would give an attacker
- * the source's failures back.
+ * the source's failures back. Failures since then have a pair of their own, and two
+ * users may have one bit in the map.
  */
 static uint32_t carried(const struct ab_judge *j, const struct ab_key *pair)
 {
@@ -123,7 +124,7 @@ static uint32_t carried(const struct ab_judge *j, const struct ab_key *pair)
 
 	if(ab_table_get(j->table, pair, j->set, &j->now, &ignored) == 1
 			|| ab_table_get(j->table, &key, j->set, &j->now, &source) != 1
-			|| source.state != AB_STATE_NONE
+			|| source.state != AB_STATE_NONE || source.paired
 			|| (source.distinct[0] | source.distinct[1])
 					   != ab_distinct_add(0, pair->user))
 		return 0;

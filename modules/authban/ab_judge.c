@@ -167,8 +167,12 @@ static void failure(struct ab_slot *s, void *arg)
 		ab_entry_void(s, t->j->set, &t->j->now, t->at->void_before);
 	ab_entry_refresh(s, t->j->set, &t->j->now);
 	before = is_crowd(s) ? level_of(t, s) : AB_LEVEL_NONE;
+	if(s->e->own[0] == 0 && s->e->own[1] == 0)
+		s->e->paired = 0;
 	ab_entry_count(s, t->j->set, &t->j->now, t->blow->thing, t->blow->weight,
 			t->blow->slow);
+	if(t->at->shared && !t->at->good)
+		s->e->paired = 1;
 	s->e->policy = t->blow->policy & 7u;
 	/* kept for a ban that the others' shares complete later */
 	if(!is_ban(s->state))

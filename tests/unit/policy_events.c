@@ -41,7 +41,7 @@ static uint32_t carried(struct model *m, const struct model_name *pair)
 	uint32_t at = model_window(m), own = 0, map = 0, sum;
 	unsigned i;
 
-	if(model_row(m, pair) || !w || w->state != AB_STATE_NONE)
+	if(model_row(m, pair) || !w || w->state != AB_STATE_NONE || w->paired)
 		return 0;
 	for(i = 0; i < w->events; i++)
 		if(w->event[i].window + 1 >= at) {
@@ -60,6 +60,18 @@ static uint32_t carried(struct model *m, const struct model_name *pair)
 	return own < sum ? own : sum;
 }
 
+/* Nothing of this proxy is in its windows. */
+static bool is_quiet(const struct model *m, const struct model_row *w)
+{
+	uint32_t at = model_window(m);
+	unsigned i;
+
+	for(i = 0; i < w->events; i++)
+		if(w->event[i].window + 1 >= at)
+			return false;
+	return true;
+}
+
 static void touch(struct model *m, const struct model_name *name,
 		const struct ab_failure *f, uint32_t map, const struct around *a,
 		struct model_found *out)
@@ -70,6 +82,9 @@ static void touch(struct model *m, const struct model_name *name,
 
 	w->policy = f->policy;
 	w->voided = false;
+	if(is_quiet(m, w))
+		w->paired = false;
+	w->paired |= a->shared && !a->good;
 	model_count(m, w, f->weight, slow ? f->weight : 0, map);
 	out->touched = true;
 	out->row = w;

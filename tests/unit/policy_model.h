@@ -58,6 +58,7 @@ struct model_row
 	uint32_t ended;	 /* when the last ban did */
 	uint32_t let_at; /* the last stranger that was let through */
 	bool let;
+	bool paired; /* a source: a stranger failed there while it was shared */
 	bool voided; /* by its source's unban, and nothing since */
 };
 

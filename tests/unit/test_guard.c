@@ -95,6 +95,28 @@ static void a_success_makes_no_entry_and_lowers_no_count(void **state)
 	assert_int_equal(site_pair(&s, HOME, ALICE).failures, 3);
 }
 
+/* A bad phone, and a customer whose hash has the same bit in the map of 32: he does
+ * not begin with its failures. */
+static void a_pair_takes_over_nothing_of_another_pair(void **state)
+{
+	const uint64_t like_alice = ALICE + 32;
+
+	(void)state;
+	site_success(&s, HOME, BOB);
+	site_fail(&s, HOME, ALICE, 7);
+	site_fail(&s, HOME, like_alice, 1);
+	assert_int_equal(site_pair(&s, HOME, ALICE).failures, 7);
+	assert_int_equal(site_pair(&s, HOME, like_alice).failures, 1);
+}
+
+static void a_login_gives_nobody_his_failures_back(void **state)
+{
+	(void)state;
+	site_fail(&s, HOME, ALICE, 7);
+	site_success(&s, HOME, BOB);
+	assert_true(site_fail(&s, HOME, ALICE, 1).banned);
+}
+
 /* --- sources --- */
 
 static void threshold(void **state)
@@ -328,6 +350,8 @@ int main(void)
 			T(a_stranger_at_a_shared_source_touches_pair_and_user),
 			T(a_known_good_user_touches_only_his_pair_and_source),
 			T(a_success_makes_no_entry_and_lowers_no_count),
+			T(a_pair_takes_over_nothing_of_another_pair),
+			T(a_login_gives_nobody_his_failures_back),
 			T(threshold),
 			T(network),
 			T(coming_under_watch_is_told_once),
