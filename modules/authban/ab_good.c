@@ -37,6 +37,14 @@ static uint64_t hash_of(const struct ab_good *g, enum fact fact,
 	return ab_siphash13(g->key, words, sizeof(words));
 }
 
+void ab_good_expect(const struct ab_good *g, const struct ab_party *p)
+{
+	if(!g->facts)
+		return;
+	ab_recent_expect(g->facts, hash_of(g, FACT_SOURCE, &p->source, 0, 0));
+	ab_recent_expect(g->facts, hash_of(g, FACT_PAIR, &p->source, p->user, 0));
+}
+
 bool ab_good_success(const struct ab_good *g, const struct ab_party *p,
 		uint32_t now, uint32_t seconds)
 {

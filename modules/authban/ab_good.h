@@ -46,6 +46,9 @@ bool ab_good_failed_lately(const struct ab_good *g, const struct ab_party *p,
 void ab_good_failure(const struct ab_good *g, const struct ab_party *p,
 		uint32_t now, uint32_t seconds);
 
+/* Begins to load what ab_good_pair() and ab_good_source() will look at. */
+void ab_good_expect(const struct ab_good *g, const struct ab_party *p);
+
 bool ab_good_pair(const struct ab_good *g, const struct ab_prefix *source,
 		uint64_t user, uint32_t now, uint32_t seconds);
 /* Anybody, here or at another proxy. */

@@ -68,7 +68,40 @@ struct attempt
 	struct ab_findings *out;
 	struct ab_blow blow;
 	struct ab_settings room;
+	struct ab_key key[AB_FOUND_COUNT]; /* all but the pair's */
+	struct ab_spot place[AB_FOUND_COUNT];
+	bool has[AB_FOUND_COUNT]; /* that there is such an entry to count on */
 };
+
+static void will_hit(struct attempt *a, enum ab_found which, struct ab_key key)
+{
+	a->key[which] = key;
+	a->place[which] = ab_table_spot(a->g->judge.table, &key);
+	a->has[which] = true;
+}
+
+/* Begins to load what the attempt will most likely touch. */
+static void look_ahead(struct attempt *a)
+{
+	const struct ab_party *who = &a->f->who;
+	struct ab_prefix net;
+
+	will_hit(a, AB_FOUND_SOURCE, ab_key_source(&who->source));
+	if(ab_guard_network(&who->source, &net))
+		will_hit(a, AB_FOUND_NETWORK, ab_key_network(&net));
+	if(who->user != 0)
+		will_hit(a, AB_FOUND_USER, ab_key_user(who->user));
+	ab_good_expect(&a->g->good, who);
+}
+
+static void expect_records(const struct attempt *a)
+{
+	unsigned i;
+
+	for(i = 0; i < AB_FOUND_COUNT; i++)
+		if(a->has[i])
+			ab_table_expect(a->g->judge.table, &a->place[i]);
+}
 
 static struct ab_judgement *hit(struct attempt *a, enum ab_found which,
 		const struct ab_key *key, uint64_t thing)
@@ -76,6 +109,7 @@ static struct ab_judgement *hit(struct attempt *a, enum ab_found which,
 	struct ab_judgement *j = &a->out->entry[which];
 
 	a->blow.thing = thing;
+	a->blow.place = a->has[which] ? &a->place[which] : NULL;
 	ab_judge_failure(&a->g->judge, key, &a->blow, j);
 	return j;
 }
@@ -85,17 +119,14 @@ static void hit_crowds(struct attempt *a)
 {
 	const struct ab_party *who = &a->f->who;
 	uint64_t thing = thing_of(a->g, &who->source);
-	struct ab_prefix net;
-	struct ab_key key;
 
-	if(!a->out->shared && ab_guard_network(&who->source, &net)) {
-		key = ab_key_network(&net);
-		a->blow.at.net_level = hit(a, AB_FOUND_NETWORK, &key, thing)->level;
-	}
-	if(who->user != 0 && !a->out->good) {
-		key = ab_key_user(who->user);
-		a->blow.at.user_level = hit(a, AB_FOUND_USER, &key, thing)->level;
-	}
+	if(!a->out->shared && a->has[AB_FOUND_NETWORK])
+		a->blow.at.net_level =
+				hit(a, AB_FOUND_NETWORK, &a->key[AB_FOUND_NETWORK], thing)
+						->level;
+	if(a->has[AB_FOUND_USER] && !a->out->good)
+		a->blow.at.user_level =
+				hit(a, AB_FOUND_USER, &a->key[AB_FOUND_USER], thing)->level;
 }
 
 /* The last unban of a source; 0: none that matters. */
@@ -195,9 +226,9 @@ void ab_guard_failure(const struct ab_guard *g, const struct ab_failure *f,
 		struct ab_findings *out)
 {
 	struct attempt a = {.g = g, .f = f, .out = out};
-	struct ab_key key = ab_key_source(&f->who.source);
 
 	memset(out, 0, sizeof(*out));
+	look_ahead(&a);
 	out->good = is_good(g, &f->who);
 	out->shared = out->good || ab_guard_shared(g, &f->who.source);
 	if(out->good)
@@ -210,6 +241,7 @@ void ab_guard_failure(const struct ab_guard *g, const struct ab_failure *f,
 			.at = {.shared = out->shared,
 					.good = out->good,
 					.suspended = out->suspended}};
+	expect_records(&a);
 	hit_crowds(&a);
 	a.blow.at.limits =
 			ab_policies_settings(g->policies, f->policy, g->judge.set, &a.room);
@@ -217,7 +249,8 @@ void ab_guard_failure(const struct ab_guard *g, const struct ab_failure *f,
 		hit_pair(&a);
 	/* of a shared source the slow level is that of its strangers */
 	a.blow.slow = out->good ? 0 : f->weight;
-	hit(&a, AB_FOUND_SOURCE, &key, out->good ? 0 : f->who.user);
+	hit(&a, AB_FOUND_SOURCE, &a.key[AB_FOUND_SOURCE],
+			out->good ? 0 : f->who.user);
 	note_failed(g, f, out);
 	out->banned = was_banned(&out->entry[AB_FOUND_SOURCE])
 				  || was_banned(&out->entry[AB_FOUND_PAIR]);

@@ -213,17 +213,24 @@ static void change(struct ab_slot *s, void *arg)
 	report(t, s);
 }
 
+/* What a task reports, when it has run. */
+static void look_back(struct task *t, int ran)
+{
+	const struct ab_judge *j = t->j;
+
+	if(ran <= 0 || !t->told)
+		return;
+	t->after.e = &t->copy;
+	ab_entry_view(&t->after, j->set, &j->now, &t->out->view);
+}
+
 static void run(const struct ab_key *key, enum ab_find find, ab_slot_f fn,
 		struct task *t)
 {
 	const struct ab_judge *j = t->j;
 
 	*t->out = (struct ab_judgement){0};
-	if(ab_table_update(j->table, key, find, j->set, &j->now, fn, t) <= 0
-			|| !t->told)
-		return;
-	t->after.e = &t->copy;
-	ab_entry_view(&t->after, j->set, &j->now, &t->out->view);
+	look_back(t, ab_table_update(j->table, key, find, j->set, &j->now, fn, t));
 }
 
 void ab_judge_failure(const struct ab_judge *j, const struct ab_key *key,
@@ -231,7 +238,13 @@ void ab_judge_failure(const struct ab_judge *j, const struct ab_key *key,
 {
 	struct task t = {.j = j, .out = out, .blow = blow, .at = &blow->at};
 
-	run(key, AB_FIND_OR_MAKE, failure, &t);
+	if(!blow->place) {
+		run(key, AB_FIND_OR_MAKE, failure, &t);
+		return;
+	}
+	*out = (struct ab_judgement){0};
+	look_back(&t, ab_table_update_at(j->table, key, blow->place,
+						  AB_FIND_OR_MAKE, j->set, &j->now, failure, &t));
 }
 
 void ab_judge_others(const struct ab_judge *j, const struct ab_key *key,

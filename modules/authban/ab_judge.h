@@ -53,6 +53,7 @@ struct ab_circumstances
 /* One failed attempt as it concerns one entry. */
 struct ab_blow
 {
+	const struct ab_spot *place; /* of the entry; NULL: not known yet */
 	uint64_t thing; /* what is counted as distinct (ab_entry_count()) */
 	uint32_t weight;
 	uint32_t slow;		 /* what it adds to the slow level: the weight, or 0 */

@@ -110,6 +110,14 @@ bool ab_recent_touch(
 	return add(r, hash, now, seconds, true);
 }
 
+void ab_recent_expect(const struct ab_recent *r, uint64_t hash)
+{
+	const _Atomic uint64_t *line = &r->slot[line_of(r, hash)];
+
+	__builtin_prefetch(line);
+	__builtin_prefetch(line + AB_RECENT_LINE / 2);
+}
+
 /* Asked several times of each failure, and mostly for what is not there. */
 bool ab_recent_has(const struct ab_recent *r, uint64_t hash, uint32_t now,
 		uint32_t seconds)

@@ -56,6 +56,9 @@ bool ab_recent_seen(
 bool ab_recent_has(const struct ab_recent *r, uint64_t hash, uint32_t now,
 		uint32_t seconds);
 
+/* Begins to load what that will look at. */
+void ab_recent_expect(const struct ab_recent *r, uint64_t hash);
+
 /* Remembers from now on, also when it was known. Returns whether it was. */
 bool ab_recent_touch(
 		struct ab_recent *r, uint64_t hash, uint32_t now, uint32_t seconds);

@@ -74,12 +74,12 @@ void ab_table_set_clock_offset(const struct ab_table *t, int64_t offset_ms)
 	atomic_store_explicit(&t->head->clock_offset, offset_ms, relaxed);
 }
 
-struct ab_place ab_place_of(
+struct ab_spot ab_spot_of(
 		const struct ab_table_head *h, const struct ab_key *key)
 {
 	uint64_t words[3];
 	uint64_t hash;
-	struct ab_place p;
+	struct ab_spot p;
 
 	memcpy(words, key->addr.b, 16);
 	words[2] = key->user ^ ((uint64_t)key->kind << 8 | key->plen);
@@ -117,12 +117,12 @@ static void repair(struct ab_table_head *h, uint32_t bucket)
 		return;
 	for(i = 0; i < SLOTS; i++) {
 		struct ab_key key;
-		struct ab_place p;
+		struct ab_spot p;
 
 		if(ab_line_tag(l, i) == 0)
 			continue;
 		ab_entry_key(ab_entry_at(h, bucket, i), &key);
-		p = ab_place_of(h, &key);
+		p = ab_spot_of(h, &key);
 		if(p.tag != ab_line_tag(l, i)
 				|| (p.bucket[0] != bucket && p.bucket[1] != bucket))
 			clear_slot(h, bucket, i);
@@ -258,7 +258,7 @@ struct job
 	const struct ab_key *key;
 	const struct ab_settings *set;
 	const struct ab_now *now;
-	struct ab_place at;
+	struct ab_spot at;
 	uint32_t bucket;
 	int slot;
 };
@@ -324,7 +324,7 @@ static int obtain(struct job *j, enum ab_find find, bool both)
 }
 
 static bool lock_place(
-		const struct ab_table *t, const struct ab_place *p, bool both)
+		const struct ab_table *t, const struct ab_spot *p, bool both)
 {
 	uint32_t low = p->bucket[0], high = p->bucket[1];
 
@@ -343,7 +343,7 @@ static bool lock_place(
 }
 
 static void unlock_place(
-		const struct ab_table *t, const struct ab_place *p, bool both)
+		const struct ab_table *t, const struct ab_spot *p, bool both)
 {
 	ab_bucket_unlock(t, p->bucket[0]);
 	if(both && p->bucket[0] != p->bucket[1])
@@ -385,14 +385,42 @@ static int update_once(
 	return got == -1 ? -2 : got == -3 ? -1 : got > 0;
 }
 
+struct ab_spot ab_table_spot(const struct ab_table *t, const struct ab_key *key)
+{
+	struct ab_spot p = ab_spot_of(t->head, key);
+
+	__builtin_prefetch(&t->head->lines[p.bucket[0]], 1);
+	return p;
+}
+
+void ab_table_expect(const struct ab_table *t, const struct ab_spot *place)
+{
+	uint32_t bucket = place->bucket[0];
+	unsigned i;
+
+	for(i = 0; i < SLOTS; i++)
+		if(ab_line_tag(&t->head->lines[bucket], i) == place->tag)
+			__builtin_prefetch(ab_entry_at(t->head, bucket, i), 1);
+}
+
+int ab_table_update_at(const struct ab_table *t, const struct ab_key *key,
+		const struct ab_spot *place, enum ab_find find,
+		const struct ab_settings *set, const struct ab_now *now, ab_slot_f fn,
+		void *arg)
+{
+	struct job j = {t, key, set, now, *place, 0, -1};
+	int rc = update_once(&j, find, false, fn, arg);
+
+	return rc == -2 ? update_once(&j, find, true, fn, arg) : rc;
+}
+
 int ab_table_update(const struct ab_table *t, const struct ab_key *key,
 		enum ab_find find, const struct ab_settings *set,
 		const struct ab_now *now, ab_slot_f fn, void *arg)
 {
-	struct job j = {t, key, set, now, ab_place_of(t->head, key), 0, -1};
-	int rc = update_once(&j, find, false, fn, arg);
+	struct ab_spot place = ab_spot_of(t->head, key);
 
-	return rc == -2 ? update_once(&j, find, true, fn, arg) : rc;
+	return ab_table_update_at(t, key, &place, find, set, now, fn, arg);
 }
 
 struct view_job

@@ -132,6 +132,26 @@ int ab_table_update(const struct ab_table *t, const struct ab_key *key,
 		enum ab_find find, const struct ab_settings *set,
 		const struct ab_now *now, ab_slot_f fn, void *arg);
 
+/*
+ * The same in two steps, for who wants several entries at once: most of an update is
+ * waiting for memory, and so all wait together. The place of a key is the same as long
+ * as the table is; ab_table_spot() begins to load the index, ab_table_expect(), a
+ * little later, the record. Neither takes a lock or changes anything.
+ */
+struct ab_spot
+{
+	uint32_t bucket[2];
+	uint16_t tag;
+};
+
+struct ab_spot ab_table_spot(
+		const struct ab_table *t, const struct ab_key *key);
+void ab_table_expect(const struct ab_table *t, const struct ab_spot *place);
+int ab_table_update_at(const struct ab_table *t, const struct ab_key *key,
+		const struct ab_spot *place, enum ab_find find,
+		const struct ab_settings *set, const struct ab_now *now, ab_slot_f fn,
+		void *arg);
+
 /* A view of one entry: 1 found, 0 not there, -1 as above. */
 int ab_table_get(const struct ab_table *t, const struct ab_key *key,
 		const struct ab_settings *set, const struct ab_now *now,

@@ -80,7 +80,7 @@ static uint8_t read_line(const struct ab_table_head *h, uint32_t bucket,
 static uint8_t read_key(
 		const struct ab_table_head *h, const struct ab_key *key, uint32_t now)
 {
-	struct ab_place at = ab_place_of(h, key);
+	struct ab_spot at = ab_spot_of(h, key);
 	bool spilled, ignored;
 	uint8_t meta = read_line(h, at.bucket[0], at.tag, key, now, &spilled);
 

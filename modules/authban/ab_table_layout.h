@@ -134,14 +134,7 @@ static inline struct ab_slot ab_slot_at(
 	return s;
 }
 
-/* Where a key may lie. */
-struct ab_place
-{
-	uint32_t bucket[2];
-	uint16_t tag;
-};
-
-struct ab_place ab_place_of(
+struct ab_spot ab_spot_of(
 		const struct ab_table_head *h, const struct ab_key *key);
 
 /* Locks one bucket, repairing it after a dead owner; false: timeout. */
@@ -161,7 +154,7 @@ void ab_slot_store(const struct ab_table *t, uint32_t bucket, unsigned slot,
  * entry is worth the least, the longest idle among equals. Returns what would be
  * lost with it (enum ab_worth), -1 when it is free.
  */
-int ab_table_room(const struct ab_table *t, const struct ab_place *at,
+int ab_table_room(const struct ab_table *t, const struct ab_spot *at,
 		const struct ab_settings *set, const struct ab_now *now,
 		uint32_t *bucket, int *slot);
 

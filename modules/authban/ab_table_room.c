@@ -14,7 +14,7 @@
 #define release memory_order_release
 
 /* The least worth of both buckets. */
-static int least_worth(const struct ab_table *t, const struct ab_place *at,
+static int least_worth(const struct ab_table *t, const struct ab_spot *at,
 		const struct ab_settings *set, const struct ab_now *now,
 		uint32_t *bucket, int *slot)
 {
@@ -55,7 +55,7 @@ static bool try_lock(const struct ab_table *t, uint32_t bucket)
 
 /* Copies an entry into a free slot of its second bucket, then frees the first. */
 static void move(const struct ab_table *t, uint32_t from, unsigned i,
-		const struct ab_place *of, unsigned to_slot)
+		const struct ab_spot *of, unsigned to_slot)
 {
 	struct ab_table_head *h = t->head;
 	struct ab_line *first = &h->lines[from], *second = &h->lines[of->bucket[1]];
@@ -73,16 +73,16 @@ static void move(const struct ab_table *t, uint32_t from, unsigned i,
 }
 
 /* Tries to move the entry of one slot. True: the slot is free now. */
-static bool move_away(const struct ab_table *t, const struct ab_place *held,
+static bool move_away(const struct ab_table *t, const struct ab_spot *held,
 		uint32_t bucket, unsigned i)
 {
 	struct ab_table_head *h = t->head;
-	struct ab_place of;
+	struct ab_spot of;
 	struct ab_key key;
 	int free;
 
 	ab_entry_key(ab_entry_at(h, bucket, i), &key);
-	of = ab_place_of(h, &key);
+	of = ab_spot_of(h, &key);
 	if(of.bucket[0] != bucket || of.bucket[1] == held->bucket[0]
 			|| of.bucket[1] == held->bucket[1]
 			|| ab_bucket_free_slot(h, of.bucket[1]) < 0
@@ -95,7 +95,7 @@ static bool move_away(const struct ab_table *t, const struct ab_place *held,
 	return free >= 0;
 }
 
-int ab_table_room(const struct ab_table *t, const struct ab_place *at,
+int ab_table_room(const struct ab_table *t, const struct ab_spot *at,
 		const struct ab_settings *set, const struct ab_now *now,
 		uint32_t *bucket, int *slot)
 {

@@ -216,7 +216,7 @@ static void settle_slot(struct ab_slot *s, void *arg)
 void ab_table_settle(const struct ab_table *t, const struct ab_key *key,
 		const struct ab_settings *set, const struct ab_now *now, bool sent)
 {
-	struct ab_place at = ab_place_of(t->head, key);
+	struct ab_spot at = ab_spot_of(t->head, key);
 
 	if(ab_table_update(t, key, AB_FIND, set, now, settle_slot, &sent) < 0) {
 		ab_dirty_set(t->head, at.bucket[0]);

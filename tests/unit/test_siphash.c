@@ -141,7 +141,7 @@ static void neighbouring_addresses_spread_over_the_buckets(void **state)
 	memset(n, 0, sizeof(n));
 	for(i = 0; i < 65536; i++) {
 		struct ab_key key = key_v4(i);
-		struct ab_place p = ab_place_of(b.table.head, &key);
+		struct ab_spot p = ab_spot_of(b.table.head, &key);
 
 		assert_true(p.bucket[0] < 8192 && p.bucket[1] < 8192 && p.tag != 0);
 		n[0][p.bucket[0]]++;
@@ -172,12 +172,12 @@ static void collisions_found_under_one_key_are_worth_nothing_under_another(
 	for(i = n = 0; n < COUNT_OF(found); i++) {
 		struct ab_key key = key_v4(i);
 
-		if(ab_place_of(b.table.head, &key).bucket[0] == 77)
+		if(ab_spot_of(b.table.head, &key).bucket[0] == 77)
 			found[n++] = key;
 	}
 	ab_table_init(&b.table, b.map + b.guard, 1024, other_key, b.table.owner);
 	for(i = 0; i < n; i++) {
-		uint32_t at = ab_place_of(b.table.head, &found[i]).bucket[0];
+		uint32_t at = ab_spot_of(b.table.head, &found[i]).bucket[0];
 
 		if(++per[at] > most)
 			most = per[at];

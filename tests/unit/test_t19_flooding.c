@@ -47,7 +47,7 @@ static struct keys choose(
 		memcpy(p.addr.b + 1, &bits, 7);
 		p = ab_prefix_make(&p.addr, 64);
 		k.key[k.n] = ab_key_source(&p);
-		if(bucket < 0 || ab_place_of(t->head, &k.key[k.n]).bucket[0] == bucket)
+		if(bucket < 0 || ab_spot_of(t->head, &k.key[k.n]).bucket[0] == bucket)
 			k.n++;
 	}
 	return k;
@@ -133,7 +133,7 @@ static uint32_t fullest(const struct box *b, const struct keys *k)
 	uint32_t *n = calloc(b->table.head->buckets, sizeof(*n)), i, most = 0;
 
 	for(i = 0; i < k->n; i++) {
-		uint32_t at = ab_place_of(b->table.head, &k->key[i]).bucket[0];
+		uint32_t at = ab_spot_of(b->table.head, &k->key[i]).bucket[0];
 
 		if(++n[at] > most)
 			most = n[at];
@@ -230,13 +230,13 @@ static void every_entry_is_in_one_of_its_two_buckets(void **state)
 	time_of_failures(&b, &crafted);
 	for(bucket = 0; bucket < h->buckets; bucket++) {
 		for(slot = 0; slot < SLOTS; slot++) {
-			struct ab_place at;
+			struct ab_spot at;
 			struct ab_key key;
 
 			if(ab_line_tag(&h->lines[bucket], slot) == 0)
 				continue;
 			ab_entry_key(ab_entry_at(h, bucket, slot), &key);
-			at = ab_place_of(h, &key);
+			at = ab_spot_of(h, &key);
 			expect(at.bucket[0] == bucket || at.bucket[1] == bucket,
 					"bucket %u slot %u", bucket, slot);
 			seen++;

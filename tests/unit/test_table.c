@@ -194,7 +194,7 @@ static struct ab_key key_in(
 	for(;;) {
 		struct ab_key key = key_v4((*from)++);
 
-		if(ab_place_of(b->table.head, &key).bucket[0] == bucket)
+		if(ab_spot_of(b->table.head, &key).bucket[0] == bucket)
 			return key;
 	}
 }
@@ -203,23 +203,23 @@ static void when_all_candidates_are_bans_the_one_that_ends_first_goes(
 		void **state)
 {
 	struct box *b = *state;
-	struct ab_place place;
+	struct ab_spot place;
 	struct ab_key first = key_v4(0), key;
 	uint32_t n = 1, i;
 	struct ab_key same[17];
 
 	/* keys with both buckets the same pair as the first one's */
-	place = ab_place_of(b->table.head, &first);
+	place = ab_spot_of(b->table.head, &first);
 	while(place.bucket[0] == place.bucket[1]) {
 		first = key_v4(n++);
-		place = ab_place_of(b->table.head, &first);
+		place = ab_spot_of(b->table.head, &first);
 	}
 	same[0] = first;
 	for(i = 1; i < 17; n++) {
-		struct ab_place p;
+		struct ab_spot p;
 
 		key = key_v4(n);
-		p = ab_place_of(b->table.head, &key);
+		p = ab_spot_of(b->table.head, &key);
 		if(p.bucket[0] == place.bucket[0] && p.bucket[1] == place.bucket[1])
 			same[i++] = key;
 	}
@@ -438,7 +438,7 @@ static void a_held_lock_lets_the_message_pass_and_is_counted(void **state)
 {
 	struct box *b = *state;
 	struct ab_key key = key_v4(1), ban = key_v4(1);
-	struct ab_place at = ab_place_of(b->table.head, &key);
+	struct ab_spot at = ab_spot_of(b->table.head, &key);
 	struct ab_judgement out;
 
 	box_ban(b, &ban, 60);

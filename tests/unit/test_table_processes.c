@@ -215,10 +215,10 @@ static void bans_beside_a_dead_writer_hold_after_the_next_sweep(void **state)
 
 	(void)state;
 	box_open(&b, AB_TABLE_MIN);
-	bucket = ab_place_of(b.table.head, &ban).bucket[0];
+	bucket = ab_spot_of(b.table.head, &ban).bucket[0];
 	do
 		key = key_v4(n++);
-	while(ab_place_of(b.table.head, &key).bucket[0] != bucket);
+	while(ab_spot_of(b.table.head, &key).bucket[0] != bucket);
 	box_ban(&b, &ban, 100000);
 	kill_in_update(&b, &key);
 	ab_table_sweep(&b.table, 0, 1, &b.set, &b.now);

@@ -52,7 +52,7 @@ static struct ab_hit check(struct thread *t, uint32_t n)
 {
 	struct ab_key key = key_v4(n);
 	struct ab_prefix p = {key.addr, key.plen};
-	uint32_t bucket = ab_place_of(t->b.table.head, &key).bucket[0];
+	uint32_t bucket = ab_spot_of(t->b.table.head, &key).bucket[0];
 	_Atomic uint32_t *seq = &t->b.table.head->lines[bucket].seq;
 	uint32_t before = atomic_load_explicit(seq, memory_order_relaxed);
 	struct ab_hit hit =
