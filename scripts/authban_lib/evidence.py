@@ -50,8 +50,6 @@ class Evidence:
     users: int
     banned: bool
     bans: int
-    reason: str
-    ban_time: int
     network: object
     campaign: bool
     imported: bool
@@ -118,10 +116,10 @@ def _read_row(row, at):
         first=first, last=last, failures=_number(row, "failures", 1), methods=_methods(row["methods"]),
         counts={name: _number(row, name) for name in CLASSES}, users=_number(row, "users"),
         banned=bool(_number(row, "banned", 0, 1)), bans=_number(row, "bans"),
-        reason=row["reason"] if row["reason"] in REASONS else "other", ban_time=_number(row, "ban_time"),
-        network=addresses.network(row["network"]), campaign=bool(_number(row, "campaign", 0, 1)),
-        imported=bool(_number(row, "imported", 0, 1)), incident=_incident(row["incident"]),
-        samples=_samples(row["samples"]))
+        # empty where sources are as wide as networks
+        network=addresses.network(row["network"]) if row["network"] else source,
+        campaign=bool(_number(row, "campaign", 0, 1)), imported=bool(_number(row, "imported", 0, 1)),
+        incident=_incident(row["incident"]), samples=_samples(row["samples"]))
     if found.address.version != source.version or found.address not in source:
         raise ValueError("address %s is not in source %s" % (found.address, source))
     if found.network.version != source.version or not source.subnet_of(found.network):

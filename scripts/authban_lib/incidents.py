@@ -13,9 +13,11 @@ Group.__doc__ = "provider: its name; network: the network of a campaign, or None
 
 def group(offenders):
     """Groups by provider and campaign, the largest first; Offenders of a group by their last failure."""
+    # who failed before his network was under watch belongs to the campaign as well
+    watched = {one.row.network for one in offenders if one.row.campaign}
     found = collections.defaultdict(list)
     for one in offenders:
-        found[one.provider.name, one.row.network if one.row.campaign else None].append(one)
+        found[one.provider.name, one.row.network if one.row.network in watched else None].append(one)
     groups = [Group(name, network, sorted(members, key=lambda one: one.row.last, reverse=True))
               for (name, network), members in found.items()]
     return sorted(groups, key=lambda g: (-len(g.offenders), g.provider, str(g.network)))
@@ -31,7 +33,8 @@ def as_dict(one_group):
             "last": timestamp.print_ms(max(row.last for row in rows)),
             "offenders": [{"source": one.row.key, "address": str(one.row.address), "port": one.row.port,
                            "incident": one.row.incident, "failures": one.row.failures,
-                           "last": timestamp.print_ms(one.row.last), "not_reported_because": one.skip}
+                           "last": timestamp.print_ms(one.row.last), "banned": one.row.banned,
+                           "not_reported_because": one.skip}
                           for one in one_group.offenders]}
 
 

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Calls to a proxy: the datagram socket of jsonrpcs, or JSON-RPC over HTTP; or an answer that was saved."""
+import contextlib
 import http.client
 import itertools
 import json
+import os
 import socket
+import time
 import urllib.error
 import urllib.request
 
@@ -30,17 +33,27 @@ class SocketRpc:
 
     def call(self, method, *params):
         """The result of one call; RpcFault, or Problem when nobody answers."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-            # An abstract name that the kernel picks: nothing is left on disk, and Kamailio may always answer.
-            sock.bind("")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock, contextlib.ExitStack() as end:
             sock.settimeout(self.timeout)
             try:
+                self._bind(sock, end)
                 # Once connected, the kernel lets nobody but the proxy send to us.
                 sock.connect(self.path)
                 sock.send(_request(method, params))
                 return _result(self._answer(sock))
             except OSError as error:
                 raise Problem("no answer from the proxy at %s: %s" % (self.path, error)) from None
+
+    def _bind(self, sock, end):
+        """A name to answer to: beside the proxy's socket, which also works from another namespace or container."""
+        name = "%s.%d.%d" % (self.path, os.getpid(), time.monotonic_ns())
+        try:
+            sock.bind(name)
+        except PermissionError:
+            sock.bind("")  # an abstract name that the kernel picks
+            return
+        end.callback(os.unlink, name)
+        os.chmod(name, 0o666)  # the proxy runs as a user of its own
 
     @staticmethod
     def _answer(sock):
@@ -77,8 +90,11 @@ def connect(place):
     return SocketRpc(place.removeprefix("unix:"))
 
 
-def pages(proxy, method, size=50, most=1_000_000):
-    """Every row of a command that takes [limit] [offset]; rows that repeat between pages are the caller's."""
+def pages(proxy, method, size=40, most=1_000_000):
+    """Every row of a command that takes [limit] [offset]; rows that repeat between pages are the caller's.
+
+    40 rows of evidence stay below 200 kB, the longest datagram that Linux sends by default.
+    """
     for offset in itertools.count(0, size):
         rows = as_rows(proxy.call(method, size, offset))
         yield from rows

@@ -21,8 +21,9 @@ PLAIN = """\
 \ufeff
   2001:db8:1::/48
 ::ffff:198.51.100.9
+::ffff:198.51.101.0/120
 """
-TAKEN = ["203.0.113.7", "203.0.113.8", "203.0.114.0/24", "2001:db8:1::/48", "198.51.100.9"]
+TAKEN = ["203.0.113.7", "203.0.113.8", "203.0.114.0/24", "2001:db8:1::/48", "198.51.100.9", "198.51.101.0/24"]
 
 
 def imported(desk, text, *words):
@@ -41,7 +42,7 @@ def refusals(errors):
 
 def test_plain_text_is_read(desk):
     found, errors = imported(desk, PLAIN)
-    assert found == [(net, 86400) for net in TAKEN] and "taken 5" in errors and "refused 0" in errors
+    assert found == [(net, 86400) for net in TAKEN] and "taken 6" in errors and "refused 0" in errors
 
 
 def test_normalized_lines_are_read_again(desk):
@@ -88,7 +89,8 @@ def test_durations(text, seconds):
 
 HOSTILE = ["0.0.0.0/0", "::/0", "0.0.0.0", "203.0.0.0/8", "203.0.112.0/23", "2001:db8::/32", "10.1.2.3", "127.0.0.1",
            "224.0.0.1", "fe80::1", "fe80::1%eth0", "255.255.255.255", "::1", "203.0.113.7/24",
-           "203.0.113.0/255.255.255.0", "0x7f.1", "2130706433", "203.0.113.07", "203.0.113", "example.org", "$(reboot)", "203.0.113.7/-1", "/24",
+           "203.0.113.0/255.255.255.0",
+           "0x7f.1", "2130706433", "203.0.113.07", "203.0.113", "example.org", "$(reboot)", "203.0.113.7/-1", "/24",
            "\x1b]0;x\x07", "\u0661.2.3.4", "A" * 5000, "203.0.113.7/\u0663\u0662", "../../etc/passwd", "'; DROP TABLE",
            "203.0.113.7/33", "2001:db8::1/129", "::ffff:0.0.0.0/96", "::ffff:10.0.0.1", "198.51.100.7"]
 
@@ -103,6 +105,12 @@ def test_a_poisoned_list_is_refused_line_by_line(desk):
     assert len(named) == feed_limits.NAMED_MAX and set(named) == set(range(1, 21))
     assert "\x1b" not in errors and "\x07" not in errors and max(map(len, errors.splitlines())) < 300
     print("\npoisoned: %d of %d lines refused, %d named" % (len(lines) - 1, len(lines), len(named)))
+
+
+def test_what_is_named_is_short_and_plain_for_whoever_prints_it():
+    taken = feed_limits.apply([feeds.Item(1, "\x1b[31m" + "A" * 900, None, None)], feed_limits.Limits())
+    (named,) = taken.named
+    assert named.isascii() and named.isprintable() and len(named) < 120
 
 
 def test_control_each_hostile_line_alone(desk):

@@ -49,8 +49,8 @@ def test_the_client_token_is_that_of_the_incident(desk):
     assert tokens(desk, AWS[:1], "--test")["192.0.2.1"].startswith("authban-test-")
 
 
-def test_addresses_of_one_campaign_have_one_correlation_id(desk):
-    desk.report([dict(one, campaign=1) for one in AWS])
+def test_addresses_of_one_network_have_one_correlation_id(desk):
+    desk.report(AWS)
     found = [json.loads(data)["correlationId"] for data in desk.written(".aws.json").values()]
     assert len(found) == 3 and len(set(found)) == 2
 

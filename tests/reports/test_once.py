@@ -36,6 +36,11 @@ def test_the_same_attack_under_another_id_is_one_incident(desk):
     assert "1 report written" in desk.report(both)[1]
 
 
+def test_an_id_is_known_whatever_else_has_changed(desk):
+    desk.report([row(1)])
+    assert "nothing to report" in desk.report([row(1, first=when(150), last=when(10))])[1]
+
+
 def test_a_new_attack_of_the_same_source_is_a_new_incident(desk):
     desk.report([row(1)])
     assert "1 report written" in desk.report([row(1, incident="e" * 16, first=when(150), last=when(10))])[1]

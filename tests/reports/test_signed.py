@@ -14,7 +14,7 @@ import pytest
 
 from lib.fakerpc import FakeRpc
 from lib.offenders import AT, ban
-from authban_lib import signed
+from authban_lib import bans, signed
 
 BANS = [ban("203.0.113.7"), ban("2001:db8:1:2::/64", ttl=3600, proof="stream", reason="slow")]
 ALIEN = [ban("203.0.113.100", origin="proxy-b"), ban("203.0.113.101", proof="operator", reason="operator"),
@@ -99,6 +99,12 @@ def test_only_our_proven_bans_are_in_it(by_secret):
     assert by_secret.desk.lists("sign", "--issuer", "x", *by_secret.signs, "--from", by_secret.bans, "--all")[0] == 1
 
 
+def test_who_signs_by_another_way_signs_the_proven_too(by_secret):
+    every, _ = bans.read(BANS + ALIEN, everything=True)
+    made = signed.make(every, "x", by_secret.key(), AT, 3600)
+    assert len(every) == 5 and {entry["proof"] for entry in json.loads(made)["list"]["entries"]} == {"token", "stream"}
+
+
 def test_a_second_hand_makes_the_same_signature(by_secret):
     """The form is what the manual says, so that others can write it."""
     document = json.loads(by_secret.sign())
@@ -159,7 +165,7 @@ def test_every_byte_that_is_changed_is_told(by_secret):
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"list": {}, "signature": {}}', "[" * 100000, "\xff",
-                                  '{"list": {"a": 1, "a": 2}, "signature": {"algorithm": "hmac-sha256", "value": "x"}}'])
+                                  '{"list": {"a": 1, "a": 2}, "signature": {"algorithm": "hmac-sha256", "value": ""}}'])
 def test_what_is_no_signed_list_is_refused(by_secret, text):
     status, out, errors = by_secret.verify(text.encode("latin-1"))
     assert status == 1 and out == "" and "not a signed list" in errors
