@@ -35,7 +35,7 @@ examples:
   authban-report incidents --since 24h
   authban-report --since 24h --provider "Example Hosting" --dry
   authban-report --since 24h --out /var/lib/authban/reports
-  kamctl rpc authban.evidence 1000 | authban-report --from - --dry
+  kamctl rpc authban.evidence 50 | authban-report --from - --dry
 """ % (config.DEFAULT, config.STATE)
 
 
