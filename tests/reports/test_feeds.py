@@ -134,7 +134,8 @@ def flood(lines):
     long = os.environ.get("AUTHBAN_LONG") == "1"
     writer = ("import sys\nfor n in range(%d):\n    sys.stdout.write('%%d.%%d.%%d.%%d\\n' %% "
               "(20 + n %% 7, n >> 16 & 255, n >> 8 & 255, n & 255))")
-    with subprocess.Popen([sys.executable, "-c", writer % lines], stdout=subprocess.PIPE) as source:
+    with subprocess.Popen([sys.executable, "-c", writer % lines], stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL) as source:
         done = subprocess.run([sys.executable, "-c", FLOOD], stdin=source.stdout, capture_output=True, text=True,
                               timeout=300 if long else 60, check=False)
         source.stdout.close()
