@@ -69,6 +69,8 @@ HIREDIS_LIBS ?= -lhiredis $(if $(REDIS_TLS),$(TLS_LIBS))
 MODULES_DIR ?= $(firstword $(subst :, ,$(shell PATH="$(PATH)"; \
 	$(KAMAILIO) -I 2>/dev/null | sed -n 's/.*Default paths to modules: *//p')))
 DOCDIR ?= $(PREFIX)/share/doc/authban
+TOOLS := authban-report authban-lists
+TOOLDIR ?= $(PREFIX)/share/authban
 
 .PHONY: all check check-asan check-tsan test test-long test-trixie run demo \
 	bench peers doc doc-check install uninstall format format-check lint \
@@ -187,7 +189,7 @@ check-tsan: ## threads on the core (tests/unit/tsan_*.c) under TSan
 # -s: each test prints its figure
 PYTEST := $(PYTHON) -m pytest -ra -s
 PYTEST_DIRS = $(wildcard tests/config tests/sip tests/rpc tests/cluster \
-	tests/fault)
+	tests/fault tests/reports)
 doc_xml := $(wildcard $(SRC)/doc/*.xml)
 
 test: ## install what is needed, build twice, run every test
@@ -251,7 +253,7 @@ doc: $(B)/README ## make the module's README from its DocBook
 doc-check: $(B)/README ## the README in the tree is the one that doc makes
 	diff -u $(SRC)/README $(B)/README
 
-install: all ## the module, its README and the examples
+install: all ## the module, its README, the examples and the operator's tools
 	$(if $(MODULES_DIR),,$(error kamailio -I names no module folder; \
 	set MODULES_DIR))
 	install -d "$(DESTDIR)$(MODULES_DIR)" "$(DESTDIR)$(DOCDIR)"
@@ -261,12 +263,19 @@ install: all ## the module, its README and the examples
 	done
 	[ ! -d etc ] || { rm -rf "$(DESTDIR)$(DOCDIR)/examples" && \
 		cp -R etc "$(DESTDIR)$(DOCDIR)/examples"; }
+	install -d "$(DESTDIR)$(TOOLDIR)/authban_lib" "$(DESTDIR)$(PREFIX)/bin"
+	install -m 644 scripts/authban_lib/*.py "$(DESTDIR)$(TOOLDIR)/authban_lib/"
+	for t in $(TOOLS); do \
+		install -m 755 scripts/$$t "$(DESTDIR)$(TOOLDIR)/" && \
+		ln -sfn "$(TOOLDIR)/$$t" "$(DESTDIR)$(PREFIX)/bin/$$t" || exit 1; \
+	done
 
 uninstall: ## take away what install put there
 	$(if $(MODULES_DIR),,$(error kamailio -I names no module folder; \
 	set MODULES_DIR))
 	rm -f "$(DESTDIR)$(MODULES_DIR)/authban.so"
-	rm -rf "$(DESTDIR)$(DOCDIR)"
+	rm -rf "$(DESTDIR)$(DOCDIR)" "$(DESTDIR)$(TOOLDIR)"
+	for t in $(TOOLS); do rm -f "$(DESTDIR)$(PREFIX)/bin/$$t"; done
 
 C_FILES = $(shell find $(SRC) $(wildcard tests) -name '*.[ch]')
 
