@@ -14,10 +14,11 @@ import pytest
 
 from lib import credit
 from lib.attacks import new_password
-from lib.fleet import cluster_key, fleet, known, make_proxy, status, wait_connected
+from lib.fleet import cluster_key, fleet, known, make_proxy, status, wait_connected, wait_disconnected
 from lib.kamailio import Proxy
 from lib.redis import Redis
 from lib.sip import Guesser, Phone
+from lib.topologies import Cluster
 from lib.traffic import percentile
 from lib.wait import holds_for, wait_for
 
@@ -168,6 +169,24 @@ def test_a_wiped_redis_is_told_again(three, source):
     assert credit.memory(redis)[1] >= 1
 
 
+def test_logins_while_redis_is_away():
+    with fleet(2) as (redis, (one, two)):
+        redis.kill()
+        for node in (one, two):
+            wait_disconnected(node)
+        sources = ["127.82.0.%d" % number for number in range(1, 21)]
+        assert all(register(one, source) == [200] for source in sources)
+        redis.start()
+        begin = time.monotonic()
+        wait_for(lambda: heard(two) == 2 * len(sources), 4, "all is told")
+        took = time.monotonic() - begin
+        attack(two, sources[0])
+        statuses = register(two, sources[0], 3)
+        print("\nknown-good: %d logins while Redis was away, known after %.2fs, phone at B %s" % (
+            len(sources), took, statuses))
+        assert statuses == [200] * 3 and took < 2.0
+
+
 def test_what_a_liar_can_do(three, source):
     """Without the key nothing; an old record is no news."""
     redis, (one, two, _) = three
@@ -189,6 +208,23 @@ def test_what_a_liar_can_do(three, source):
         after["redis_dropped"] - dropped - 2, len(bad), len(old), after["facts_heard"] - before))
     assert after["redis_dropped"] - dropped == len(bad) + 2 and after["facts_heard"] - before == 2
     assert after["redis"] == "connected" and after["redis_errors"] == status(one)["redis_errors"]
+
+
+def test_on_a_redis_cluster(source):
+    """The lists go round among the masters from hour to hour, the log stays: each reads both."""
+    with Cluster() as cluster, fleet(2, redis=cluster) as (_, (one, two)):
+        owner = cluster.owner(int(time.time()) // credit.HOUR % 16)
+        assert register(one, source) == [200]
+        wait_heard([two], [0], 2)
+        attack(two, source)
+        statuses = register(two, source, 3)
+        with make_proxy(cluster, 3) as late:
+            row = status(late)
+        used = {name: cluster.errors(name) for name in ("CROSSSLOT", "MOVED", "NOPERM")}
+        print("\nknown-good on a Redis Cluster: phone at B %s, heard at a start %d, list at the home node %s, errors %s" % (
+            statuses, row["facts_heard"], owner is cluster.owner(0), used))
+        assert statuses == [200] * 3 and row["facts_heard"] == 2 and not any(used.values())
+        assert all(status(node)["redis_errors"] == 0 for node in (one, two))
 
 
 def test_f17_a_restarted_proxy_knows_before_the_first_packet(source):
