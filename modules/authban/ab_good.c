@@ -56,10 +56,18 @@ static uint64_t hash_of(const struct ab_good *g, enum fact fact,
 
 void ab_good_expect(const struct ab_good *g, const struct ab_party *p)
 {
+	uint64_t source, pair;
+
 	if(!g->facts)
 		return;
-	ab_recent_expect(g->facts, hash_of(g, FACT_SOURCE, &p->source, 0, 0));
-	ab_recent_expect(g->facts, hash_of(g, FACT_PAIR, &p->source, p->user, 0));
+	source = hash_of(g, FACT_SOURCE, &p->source, 0, 0);
+	pair = hash_of(g, FACT_PAIR, &p->source, p->user, 0);
+	ab_recent_expect(g->facts, source);
+	ab_recent_expect(g->facts, pair);
+	if(g->told) {
+		ab_recent_expect(g->told, source);
+		ab_recent_expect(g->told, pair);
+	}
 }
 
 bool ab_good_success(const struct ab_good *g, const struct ab_party *p,
