@@ -23,6 +23,8 @@ levels='
 1 lock
 1 mac
 1 results
+1 tell
+1 trouble
 1 rate
 1 digest
 2 classify
@@ -42,6 +44,7 @@ levels='
 1 recent
 1 breaker
 1 bytes
+6 credit
 6 snapshot
 7 sync'
 

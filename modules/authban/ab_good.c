@@ -25,6 +25,23 @@ static bool has(
 	return g->facts && ab_recent_has(g->facts, hash, now, seconds);
 }
 
+/* The same of what the others said. */
+static bool was_told(
+		const struct ab_good *g, uint64_t hash, uint32_t now, uint32_t seconds)
+{
+	return g->told && ab_recent_has(g->told, hash, now, seconds);
+}
+
+/* Of a success that was seen here just now. */
+static void tell(
+		const struct ab_good *g, uint64_t hash, uint32_t now, uint32_t seconds)
+{
+	if(g->told && g->tell
+			&& ab_recent_renew(g->told, hash, now, seconds,
+					ab_tell_fresh(g->tell, now, seconds / 2)))
+		ab_tell_put(g->tell, hash);
+}
+
 static uint64_t hash_of(const struct ab_good *g, enum fact fact,
 		const struct ab_prefix *source, uint64_t user, uint64_t flow)
 {
@@ -39,25 +56,40 @@ static uint64_t hash_of(const struct ab_good *g, enum fact fact,
 
 void ab_good_expect(const struct ab_good *g, const struct ab_party *p)
 {
+	uint64_t source, pair;
+
 	if(!g->facts)
 		return;
-	ab_recent_expect(g->facts, hash_of(g, FACT_SOURCE, &p->source, 0, 0));
-	ab_recent_expect(g->facts, hash_of(g, FACT_PAIR, &p->source, p->user, 0));
+	source = hash_of(g, FACT_SOURCE, &p->source, 0, 0);
+	pair = hash_of(g, FACT_PAIR, &p->source, p->user, 0);
+	ab_recent_expect(g->facts, source);
+	ab_recent_expect(g->facts, pair);
+	if(g->told) {
+		ab_recent_expect(g->told, source);
+		ab_recent_expect(g->told, pair);
+	}
 }
 
 bool ab_good_success(const struct ab_good *g, const struct ab_party *p,
 		uint32_t now, uint32_t seconds)
 {
+	uint64_t pair, source;
+	bool known;
+
 	if(!g->facts)
 		return false;
 	if(p->flow != 0)
 		ab_recent_touch(g->facts,
 				hash_of(g, FACT_FLOW, &p->source, p->user, p->flow), now,
 				seconds);
-	ab_recent_touch(
-			g->facts, hash_of(g, FACT_SOURCE, &p->source, 0, 0), now, seconds);
-	return ab_recent_touch(g->facts,
-			hash_of(g, FACT_PAIR, &p->source, p->user, 0), now, seconds);
+	source = hash_of(g, FACT_SOURCE, &p->source, 0, 0);
+	pair = hash_of(g, FACT_PAIR, &p->source, p->user, 0);
+	ab_recent_touch(g->facts, source, now, seconds);
+	known = ab_recent_touch(g->facts, pair, now, seconds)
+			|| was_told(g, pair, now, seconds);
+	tell(g, source, now, seconds);
+	tell(g, pair, now, seconds);
+	return known;
 }
 
 void ab_good_failure(const struct ab_good *g, const struct ab_party *p,
@@ -72,8 +104,12 @@ void ab_good_failure(const struct ab_good *g, const struct ab_party *p,
 bool ab_good_pair(const struct ab_good *g, const struct ab_prefix *source,
 		uint64_t user, uint32_t now, uint32_t seconds)
 {
-	return user != 0
-		   && has(g, hash_of(g, FACT_PAIR, source, user, 0), now, seconds);
+	uint64_t pair;
+
+	if(user == 0)
+		return false;
+	pair = hash_of(g, FACT_PAIR, source, user, 0);
+	return has(g, pair, now, seconds) || was_told(g, pair, now, seconds);
 }
 
 bool ab_good_source_here(const struct ab_good *g,
@@ -86,7 +122,15 @@ bool ab_good_source(const struct ab_good *g, const struct ab_prefix *source,
 		uint32_t now, uint32_t seconds)
 {
 	return ab_good_source_here(g, source, now, seconds)
-		   || has(g, hash_of(g, FACT_SOURCE_HEARD, source, 0, 0), now, seconds);
+		   || has(g, hash_of(g, FACT_SOURCE_HEARD, source, 0, 0), now, seconds)
+		   || was_told(g, hash_of(g, FACT_SOURCE, source, 0, 0), now, seconds);
+}
+
+void ab_good_told(const struct ab_good *g, uint64_t fact, uint32_t age,
+		uint32_t now, uint32_t seconds)
+{
+	if(g->told && age < seconds)
+		ab_recent_put(g->told, fact, age, now, seconds);
 }
 
 void ab_good_heard(const struct ab_good *g, const struct ab_prefix *source,

@@ -8,17 +8,26 @@
  * (a flow). Only a success with a proven address makes one. Forgetting a fact makes
  * a stranger of a customer until his next login; taking one thing for another (once
  * in 2^36 looks) spares a stranger. Neither bans anybody.
+ *
+ * In a cluster proxies tell each other of users and sources (not of flows), as the
+ * hashes themselves: the key is one for the cluster. A success tells what nobody has
+ * told in the last half of the time, so at most about two facts a day and user. What
+ * others say has a set of its own: whatever they say, it takes no room from what was
+ * seen here, and it is not told on.
  */
 #ifndef AB_GOOD_H
 #define AB_GOOD_H
 
 #include "ab_recent.h"
 #include "ab_source.h"
+#include "ab_tell.h"
 
 struct ab_good
 {
 	struct ab_recent *facts; /* NULL: nobody is ever known */
-	uint8_t key[16];		 /* random: nobody may choose where a fact lies */
+	struct ab_recent *told;	 /* by this proxy or others; NULL: alone */
+	struct ab_tell *tell;	 /* what is to be told; as told */
+	uint8_t key[16];		 /* secret: nobody may choose where a fact lies */
 };
 
 /* One party: a user (keyed hash, not 0) at a source, and the flow it came by. */
@@ -60,6 +69,9 @@ bool ab_good_source_here(const struct ab_good *g,
 		const struct ab_prefix *source, uint32_t now, uint32_t seconds);
 /* Another proxy said so. */
 void ab_good_heard(const struct ab_good *g, const struct ab_prefix *source,
+		uint32_t now, uint32_t seconds);
+/* Another proxy had a success `age` seconds ago that made this fact. */
+void ab_good_told(const struct ab_good *g, uint64_t fact, uint32_t age,
 		uint32_t now, uint32_t seconds);
 bool ab_good_flow(const struct ab_good *g, const struct ab_party *p,
 		uint32_t now, uint32_t seconds);

@@ -118,6 +118,25 @@ void ab_recent_expect(const struct ab_recent *r, uint64_t hash)
 	__builtin_prefetch(line + AB_RECENT_LINE / 2);
 }
 
+bool ab_recent_renew(struct ab_recent *r, uint64_t hash, uint32_t now,
+		uint32_t seconds, uint32_t fresh)
+{
+	_Atomic uint64_t *line = &r->slot[line_of(r, hash)];
+	unsigned slot;
+	uint64_t old;
+	int i;
+
+	for(i = 0; i < TRIES; i++) {
+		if(look(line, hash, now, seconds, &slot, &old)
+				&& age_of(old, now) < fresh)
+			return false;
+		if(atomic_compare_exchange_strong_explicit(
+				   &line[slot], &old, word_of(hash, now), relaxed, relaxed))
+			return true;
+	}
+	return false;
+}
+
 /* Asked several times of each failure, and mostly for what is not there. */
 bool ab_recent_has(const struct ab_recent *r, uint64_t hash, uint32_t now,
 		uint32_t seconds)
@@ -133,6 +152,24 @@ bool ab_recent_has(const struct ab_recent *r, uint64_t hash, uint32_t now,
 			return true;
 	}
 	return false;
+}
+
+void ab_recent_put(struct ab_recent *r, uint64_t hash, uint32_t age,
+		uint32_t now, uint32_t seconds)
+{
+	_Atomic uint64_t *line = &r->slot[line_of(r, hash)];
+	unsigned slot;
+	uint64_t old;
+	int i;
+
+	for(i = 0; i < TRIES; i++) {
+		look(line, hash, now, seconds, &slot, &old);
+		/* a young fact never gives way to an older one */
+		if((old != 0 && age_of(old, now) <= age)
+				|| atomic_compare_exchange_strong_explicit(&line[slot], &old,
+						word_of(hash, now - age), relaxed, relaxed))
+			return;
+	}
 }
 
 void ab_recent_forget(
@@ -191,19 +228,6 @@ size_t ab_recent_list(const struct ab_recent *r, uint32_t *at, uint32_t now,
 	return n;
 }
 
-/* A young fact never gives way to an older one. */
-static void put_aged(struct ab_recent *r, uint64_t hash, uint32_t age,
-		uint32_t now, uint32_t seconds)
-{
-	_Atomic uint64_t *line = &r->slot[line_of(r, hash)];
-	unsigned slot;
-	uint64_t old;
-
-	look(line, hash, now, seconds, &slot, &old);
-	if(old == 0 || age_of(old, now) > age)
-		atomic_store_explicit(&line[slot], word_of(hash, now - age), relaxed);
-}
-
 bool ab_recent_restore(struct ab_recent *r, uint32_t lines,
 		const struct ab_fact *fact, uint32_t now, uint32_t seconds)
 {
@@ -214,6 +238,7 @@ bool ab_recent_restore(struct ab_recent *r, uint32_t lines,
 		return false;
 	/* lines < 2^24 in any set of ours, so a hash's lower bits hold one */
 	for(line = fact->line & (r->lines - 1); line < r->lines; line += lines)
-		put_aged(r, fact->name << TIME_BITS | line, fact->age, now, seconds);
+		ab_recent_put(
+				r, fact->name << TIME_BITS | line, fact->age, now, seconds);
 	return true;
 }

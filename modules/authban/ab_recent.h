@@ -63,6 +63,16 @@ void ab_recent_expect(const struct ab_recent *r, uint64_t hash);
 bool ab_recent_touch(
 		struct ab_recent *r, uint64_t hash, uint32_t now, uint32_t seconds);
 
+/* Remembers from now on, unless it was remembered less than `fresh` seconds ago. True:
+ * it was not; of several processes at one time one is told so. */
+bool ab_recent_renew(struct ab_recent *r, uint64_t hash, uint32_t now,
+		uint32_t seconds, uint32_t fresh);
+
+/* Remembers what happened `age` seconds ago, unless it is remembered as younger, or its
+ * line is full of younger ones. */
+void ab_recent_put(struct ab_recent *r, uint64_t hash, uint32_t age,
+		uint32_t now, uint32_t seconds);
+
 /* Forgets one. */
 void ab_recent_forget(
 		struct ab_recent *r, uint64_t hash, uint32_t now, uint32_t seconds);

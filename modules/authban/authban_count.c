@@ -47,9 +47,14 @@ void authban_count_success(const struct ab_addr *addr, uint64_t user_hash,
 		enum ab_proof proof, uint64_t flow)
 {
 	struct ab_party who = {authban_source(addr), user_hash, flow};
+	const struct ab_guard *g = authban_guard();
 
 	counter_inc(authban_counters.successes);
-	if(authban_mode() != AB_MODE_OFF && proof != AB_PROOF_NONE
-			&& ab_guard_success(authban_guard(), &who))
+	if(authban_mode() == AB_MODE_OFF || proof == AB_PROOF_NONE)
+		return;
+	if(ab_guard_success(g, &who))
 		authban_breaker_news();
+	/* the other proxies are told */
+	if(g->good.tell && ab_tell_is_waiting(g->good.tell))
+		authban_wake();
 }

@@ -27,7 +27,8 @@ static int keep_reply(void *arg, int tag, authban_reply_t **reply)
 	return 0;
 }
 
-/* One command of words to the home node, and its reply. */
+/* One command of words to the home node, and its reply. 1: the key is of a wrong type,
+ * and there is no reply. */
 static int ask(struct authban_store *s, const char *const *words,
 		int64_t deadline, authban_reply_t **reply)
 {
@@ -40,6 +41,12 @@ static int ask(struct authban_store *s, const char *const *words,
 	}
 	if(authban_reply_type(*reply) != AUTHBAN_REPLY_ERROR)
 		return 0;
+	if(authban_store_is_wrong_type(*reply) && words[1]) {
+		authban_quarantine_note(s, words[1], strlen(words[1]));
+		authban_reply_free(*reply);
+		*reply = NULL;
+		return 1;
+	}
 	authban_store_fail_reply(s, words[0], *reply);
 	authban_reply_free(*reply);
 	return -1;
@@ -114,7 +121,7 @@ static int read_mark(struct authban_store *s, int64_t deadline)
 	uint8_t random[16];
 	const char *text;
 	size_t len;
-	int i;
+	int i, rc;
 
 	if(authban_random(random, sizeof(random)) < 0)
 		return -1;
@@ -124,8 +131,15 @@ static int read_mark(struct authban_store *s, int64_t deadline)
 	if(ask(s, set, deadline, &reply) < 0)
 		return -1;
 	authban_reply_free(reply);
-	if(ask(s, get, deadline, &reply) < 0)
+	rc = ask(s, get, deadline, &reply);
+	if(rc < 0)
 		return -1;
+	if(rc > 0) {
+		/* whether this Redis is the one that we knew cannot be told */
+		s->lost |= s->topology.lost;
+		s->topology.lost = false;
+		return 0;
+	}
 	text = authban_reply_text(reply, &len);
 	if(len >= sizeof(s->mark))
 		len = sizeof(s->mark) - 1;
@@ -140,6 +154,13 @@ static int read_mark(struct authban_store *s, int64_t deadline)
 	return 0;
 }
 
+static int64_t soon(int64_t deadline)
+{
+	int64_t end = authban_redis_now() + AUTHBAN_STORE_DEADLINE;
+
+	return end < deadline ? end : deadline;
+}
+
 /* Where the log ends now; what comes behind it is read after the map. */
 static int note_log_end(struct authban_store *s, int64_t deadline)
 {
@@ -148,9 +169,13 @@ static int note_log_end(struct authban_store *s, int64_t deadline)
 			"XREVRANGE", log, "+", "-", "COUNT", "1", NULL};
 	authban_reply_t *reply = NULL;
 
+	int rc;
+
 	ab_wire_log_key(&s->sync->wire, log);
-	if(ask(s, words, deadline, &reply) < 0)
+	rc = ask(s, words, deadline, &reply);
+	if(rc < 0)
 		return -1;
+	s->quarantine.log = rc > 0;
 	if(!authban_store_take_id(
 			   s, authban_reply_at(authban_reply_at(reply, 0), 0)))
 		strcpy(s->last_id, "0-0");
@@ -216,7 +241,7 @@ static int got_bucket(void *arg, int bucket, authban_reply_t **reply)
 	return apply_bucket(s, (unsigned)bucket, *reply);
 }
 
-static int load_map(struct authban_store *s, int64_t deadline)
+int authban_store_load_map(struct authban_store *s, int64_t deadline)
 {
 	unsigned b, i;
 
@@ -232,11 +257,12 @@ static int load_map(struct authban_store *s, int64_t deadline)
 	return 0;
 }
 
-static int64_t soon(int64_t deadline)
+int authban_store_resume_log(struct authban_store *s, int64_t deadline)
 {
-	int64_t end = authban_redis_now() + AUTHBAN_STORE_DEADLINE;
-
-	return end < deadline ? end : deadline;
+	if(note_log_end(s, soon(deadline)) < 0
+			|| authban_store_load_map(s, deadline) < 0)
+		return -1;
+	return s->quarantine.log ? 0 : authban_store_ask_log(s);
 }
 
 /* Finds the masters and connects to them and to the log. */
@@ -267,9 +293,10 @@ int authban_store_open(struct authban_store *s, int64_t deadline,
 	if(read_role(s, quick) < 0 || read_time(s, quick) < 0)
 		goto error;
 	set_clock(s);
-	if(read_mark(s, quick) < 0 || note_log_end(s, quick) < 0
-			|| load_map(s, deadline) < 0 || authban_store_ask_log(s) < 0)
+	if(read_mark(s, quick) < 0 || authban_store_resume_log(s, deadline) < 0)
 		goto error;
+	s->quarantine.loaded = authban_redis_now();
+	authban_credit_opened(s);
 	s->error[0] = '\0';
 	return 0;
 error:

@@ -255,11 +255,20 @@ static int read_all(struct authban_pipe *p, size_t n, struct round *now,
 			c->asked = now->asked;
 		} else {
 			c->done = true;
+			p->answering = i;
 			rc = got(arg, c->tag, &reply);
 		}
 		authban_reply_free(reply);
 	}
 	return rc;
+}
+
+const char *authban_pipe_key(const struct authban_pipe *p, size_t *len)
+{
+	const struct authban_command *c = &p->command[p->answering];
+
+	*len = c->key_len;
+	return p->bytes + c->key_at;
 }
 
 /* A new map may have closed a node that an ASK named: it will be named again. */

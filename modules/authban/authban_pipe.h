@@ -34,7 +34,8 @@ struct authban_pipe
 	size_t len, room;
 	struct authban_command *command;
 	size_t commands, command_room;
-	unsigned chain; /* of the command that is queued next */
+	unsigned chain;	  /* of the command that is queued next */
+	size_t answering; /* index of the command whose answer is handed out */
 	char error[AUTHBAN_REDIS_ERROR];
 };
 
@@ -52,6 +53,9 @@ int authban_pipe_add(struct authban_pipe *p, unsigned shard, int tag, int argc,
 /* The same for words. The list ends with NULL. */
 int authban_pipe_addz(struct authban_pipe *p, unsigned shard, int tag,
 		const char *const *words);
+
+/* The first argument of the command whose answer is handed out just now. */
+const char *authban_pipe_key(const struct authban_pipe *p, size_t *len);
 
 /* Sends all and hands out all answers. 0, or -1: with p->error, unless `got` said
  * -1; then the topology has to be closed. */

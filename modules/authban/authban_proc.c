@@ -23,6 +23,7 @@
 
 #include <poll.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BACKOFF_MIN 100	 /* ms before the first new try */
@@ -112,13 +113,6 @@ int authban_proc_init(const struct ab_url *url)
 
 /* --- connecting --- */
 
-/* Words of a Redis that knows us and says no, or wants a login that it refuses. */
-static bool refused(const char *error)
-{
-	return strstr(error, "WRONGPASS") || strstr(error, "NOAUTH")
-		   || strstr(error, "NOPERM") || strncmp(error, "AUTH: ", 6) == 0;
-}
-
 /* The map and the log have moved to another node, which is no trouble, unless it
  * happens all the time. True: they are looked for at once. */
 static bool follow_home(void)
@@ -139,7 +133,8 @@ static void disconnected(void)
 {
 	struct authban_sync_state *state = authban_sync_state();
 	int64_t now = authban_redis_now();
-	int delay = refused(store.error) ? BACKOFF_LOGIN : backoff;
+	enum ab_trouble trouble = ab_trouble_of(store.error);
+	int delay = trouble == AB_TROUBLE_AUTH ? BACKOFF_LOGIN : backoff;
 	/* where others decide who is the master, it takes some of the 2 s */
 	int max = store.url->kind == AB_URL_SERVER ? BACKOFF_MAX : BACKOFF_MAX / 2;
 
@@ -148,6 +143,7 @@ static void disconnected(void)
 	authban_store_close(&store);
 	memcpy(state->last_error, store.error, sizeof(state->last_error) - 1);
 	state->errors++;
+	state->trouble[trouble]++;
 	counter_inc(authban_counters.redis_errors);
 	if(state->connected || now >= next_complaint) {
 		LM_ERR("Redis at %s is away (%s): this proxy goes on alone\n",
@@ -168,6 +164,8 @@ static void connected(void)
 	struct ab_now now = authban_now();
 
 	ab_sync_connected(&sync_core, &now, store.lost);
+	if(store.lost)
+		authban_credit_lost(&store);
 	store.lost = false;
 	state->connected = 1;
 	state->role = store.role;
@@ -209,24 +207,43 @@ void authban_proc_restore(void)
 	authban_guard_fill(&sync_core.guard); /* its keys may be others now */
 }
 
+/* Who is known-good; what there is no time for comes beside the other work. */
+static void load_credit(int64_t deadline)
+{
+	int64_t begin = authban_redis_now();
+
+	if(authban_credit_load(&store, deadline) < 0)
+		LM_WARN("known-good facts could not be read from Redis (%s): they are"
+				" read later\n",
+				store.error);
+	else if(sync_core.guard.good.told)
+		LM_INFO("%llu known-good facts loaded from Redis in %d ms%s\n",
+				(unsigned long long)store.credit.heard,
+				(int)(authban_redis_now() - begin),
+				authban_credit_is_loading(&store) ? ", the others follow" : "");
+}
+
 void authban_proc_preload(void)
 {
 	int64_t begin = authban_redis_now();
+	int64_t end = begin + authban_params.redis_start_timeout * 1000;
 
 	/* OpenSSL's state must not be made before the fork: with TLS it is the
 	 * process that loads, a moment after the start */
 	if(!store.url || store.url->tls || authban_params.redis_start_timeout == 0)
 		return;
-	if(open_store(begin + authban_params.redis_start_timeout * 1000) < 0) {
+	if(open_store(end) < 0) {
 		LM_ERR("Redis at %s is away (%s): starting alone\n",
 				authban_sync_state()->server, store.error);
 		authban_sync_state()->errors++;
+		authban_sync_state()->trouble[ab_trouble_of(store.error)]++;
 		/* the process that is forked now need not say it again at once */
 		next_complaint = authban_redis_now() + COMPLAIN_EVERY;
 	} else {
 		LM_INFO("%u bans loaded from Redis in %d ms\n",
 				ab_table_banned(sync_core.table, authban_now_mono()),
 				(int)(authban_redis_now() - begin));
+		load_credit(end);
 		store.lost = false; /* nothing was sent yet that could be lost */
 	}
 	/* the process makes connections of its own */
@@ -251,10 +268,20 @@ static void send_batch(int64_t now_ms)
 		next_health = now_ms;
 }
 
+/* Redis has not all that it had, or that belongs there. */
+static void send_all_again(const char *why)
+{
+	struct ab_now now = authban_now();
+
+	LM_WARN("Redis at %s %s: sending all again\n", authban_sync_state()->server,
+			why);
+	ab_sync_connected(&sync_core, &now, true);
+	authban_credit_lost(&store);
+	store.lost = false;
+}
+
 static void check_health(int64_t now_ms)
 {
-	struct ab_now now;
-
 	next_health = now_ms + HEALTH_EVERY;
 	if(authban_store_health(&store) < 0) {
 		disconnected();
@@ -262,13 +289,35 @@ static void check_health(int64_t now_ms)
 	}
 	backoff = BACKOFF_MIN;
 	set_clock(&store);
-	if(store.lost) {
-		LM_WARN("Redis at %s has lost its memory: sending all again\n",
-				authban_sync_state()->server);
-		now = authban_now();
-		ab_sync_connected(&sync_core, &now, true);
-		store.lost = false;
+	if(store.lost)
+		send_all_again("has lost its memory");
+}
+
+/* Keys that somebody made something else of, and all other work beside bans. */
+static void other_work(int64_t now_ms)
+{
+	struct authban_quarantine *q = &store.quarantine;
+	struct authban_sync_state *state = authban_sync_state();
+	const char *key;
+
+	if(authban_quarantine_work(&store, now_ms) < 0
+			|| authban_credit_work(&store, now_ms) < 0) {
+		disconnected();
+		return;
 	}
+	key = q->n ? q->key[q->n - 1].name : "a key of authban";
+	if(q->news)
+		snprintf(state->last_error, sizeof(state->last_error) - 1,
+				"%.60s: WRONGTYPE, it is not a key of authban", key);
+	if(q->news && now_ms >= next_complaint) {
+		LM_ERR("Redis at %s has something else where a key of authban belongs,"
+			   " %s: it is left alone, and the other keys are used\n",
+				state->server, key);
+		next_complaint = now_ms + COMPLAIN_EVERY;
+	}
+	if(q->healed && store.lost)
+		send_all_again("has a key of authban again that was something else");
+	q->news = q->healed = false;
 }
 
 static void sweep(int64_t now_ms)
@@ -285,6 +334,15 @@ static void sweep(int64_t now_ms)
 	if(ab_breaker_tick(
 			   sync_core.guard.breaker, (uint32_t)settings.breaker, now.mono))
 		authban_breaker_news();
+}
+
+static long wall_offset(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (long)((int64_t)authban_now().cluster_ms
+				  - ((int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000));
 }
 
 static void publish_state(int64_t now_ms)
@@ -305,6 +363,17 @@ static void publish_state(int64_t now_ms)
 		unsent_since = 0;
 	else if(unsent_since == 0)
 		unsent_since = now_ms;
+	state->bad_keys = (int)store.quarantine.n;
+	state->trouble[AB_TROUBLE_WRONGTYPE] = (long)store.quarantine.met;
+	state->facts_told = (long)store.credit.told;
+	state->facts_heard = (long)store.credit.heard;
+	state->facts_loading = authban_credit_is_loading(&store);
+	if(sync_core.guard.good.tell)
+		state->facts_dropped =
+				(long)atomic_load(&sync_core.guard.good.tell->dropped);
+	memcpy(state->log_id, store.last_id, sizeof(state->log_id));
+	if(clock_known)
+		state->offset_ms = wall_offset();
 	state->lag_ms = unsent_since ? (long)(now_ms - unsent_since) : 0;
 }
 
@@ -328,6 +397,8 @@ static void work(int64_t now)
 		send_batch(now);
 	if(authban_store_fd(&store) >= 0 && now >= next_health)
 		check_health(now);
+	if(authban_store_fd(&store) >= 0)
+		other_work(now);
 	if(now >= next_sweep)
 		sweep(now);
 	publish_state(authban_redis_now());
@@ -346,6 +417,10 @@ static int sleep_ms(int64_t now)
 		if(ab_table_has_dirty(sync_core.table)
 				&& last_batch + authban_params.sync_interval < until)
 			until = last_batch + authban_params.sync_interval;
+		if(authban_credit_next(&store) < until)
+			until = authban_credit_next(&store);
+		if(authban_quarantine_next(&store) < until)
+			until = authban_quarantine_next(&store);
 	} else if(store.url && next_try < until) {
 		until = next_try;
 	}

@@ -275,7 +275,8 @@ static int expect_ok(struct authban_redis *r, const char *const *words,
 		return -1;
 	if(reply->type == REDIS_REPLY_ERROR) {
 		r->refused = true;
-		reply->str[strcspn(reply->str, " ")] = '\0';
+		if(!strstr(reply->str, "max number of clients"))
+			reply->str[strcspn(reply->str, " ")] = '\0';
 		rc = fail(r, what, reply->str);
 	}
 	freeReplyObject(reply);

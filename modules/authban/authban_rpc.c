@@ -13,6 +13,7 @@
 #include "authban_log.h"
 #include "authban_params.h"
 #include "authban_rpc_row.h"
+#include "authban_rpc_sync.h"
 #include "authban_shared.h"
 
 #define ROWS AUTHBAN_RPC_ROWS
@@ -147,7 +148,8 @@ static void rpc_status(rpc_t *rpc, void *ctx)
 					   set.window, "ban_time", set.ban_time, "ban_time_max",
 					   set.ban_time_max)
 					   < 0
-			|| add_redis(rpc, h, j.table) < 0)
+			|| add_redis(rpc, h, j.table) < 0
+			|| authban_rpc_add_sync(rpc, h) < 0)
 		authban_rpc_failed(rpc, ctx);
 }
 

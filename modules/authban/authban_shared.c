@@ -96,14 +96,42 @@ static struct ab_recent *recent_set(uint32_t slots)
 	return r;
 }
 
+/* In a cluster it is one for all, or no proxy understood what another tells. */
+static int good_key(uint8_t out[static 16])
+{
+	static const char label[] = "authban good 1";
+	const struct ab_mac *mac = authban_mac_wire();
+	uint8_t full[AB_MAC_LEN];
+
+	if(!mac->sign)
+		return authban_random(out, 16);
+	mac->sign(mac->key, label, sizeof(label) - 1, full);
+	memcpy(out, full, 16);
+	return 0;
+}
+
+/* What proxies tell each other; nothing without a secret of their own. */
+static int init_told(uint32_t slots)
+{
+	if(!*authban_params.redis || !authban_keys_shared())
+		return 0;
+	guard.good.told = recent_set(slots);
+	guard.good.tell = shm_malloc(sizeof(*guard.good.tell));
+	if(!guard.good.told || !guard.good.tell)
+		return -1;
+	ab_tell_init(guard.good.tell);
+	return 0;
+}
+
 static int init_guard(void)
 {
 	uint32_t slots = (uint32_t)authban_params.size;
 
-	guard.good.facts =
-			recent_set(slots > GOOD_SLOTS_MIN ? slots : GOOD_SLOTS_MIN);
+	if(slots < GOOD_SLOTS_MIN)
+		slots = GOOD_SLOTS_MIN;
+	guard.good.facts = recent_set(slots);
 	guard.breaker = shm_malloc(sizeof(*guard.breaker));
-	if(!guard.good.facts || !guard.breaker) {
+	if(!guard.good.facts || !guard.breaker || init_told(slots) < 0) {
 		SHM_MEM_ERROR;
 		return -1;
 	}
@@ -111,7 +139,7 @@ static int init_guard(void)
 	guard.breaker->since = authban_now_mono();
 	guard.policies = &authban_params.policies;
 	authban_keyed_key(guard.hash_key);
-	return authban_random(guard.good.key, sizeof(guard.good.key));
+	return good_key(guard.good.key);
 }
 
 int authban_shared_init(void)
@@ -178,10 +206,13 @@ void authban_guard_fill(struct ab_guard *g)
 	*g = guard;
 }
 
-void authban_guard_rekey(const uint8_t good_key[static 16])
+bool authban_guard_rekey(const uint8_t key[static 16])
 {
-	memcpy(guard.good.key, good_key, sizeof(guard.good.key));
 	authban_keyed_key(guard.hash_key);
+	if(authban_keys_shared())
+		return memcmp(guard.good.key, key, sizeof(guard.good.key)) == 0;
+	memcpy(guard.good.key, key, sizeof(guard.good.key));
+	return true;
 }
 
 const struct ab_guard *authban_guard_quick(void)

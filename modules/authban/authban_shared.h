@@ -8,6 +8,7 @@
 
 #include "ab_guard.h"
 #include "ab_recent.h"
+#include "ab_trouble.h"
 #include "ab_url.h"
 
 #include "core/ip_addr.h"
@@ -22,7 +23,13 @@ struct authban_sync_state
 	_Atomic long lag_ms, batches, shares_sent, states_sent, states_applied;
 	_Atomic long dropped; /* records refused */
 	_Atomic long errors;
+	_Atomic long trouble[AB_TROUBLES]; /* the same by kind, and wrong types */
 	_Atomic long reconnects;
+	_Atomic int bad_keys;	/* of a wrong type, now */
+	_Atomic long offset_ms; /* Redis's clock minus our wall clock */
+	/* known-good facts of this proxy and of others */
+	_Atomic long facts_told, facts_heard, facts_dropped;
+	_Atomic int facts_loading;
 	_Atomic int nodes; /* masters that we are connected to */
 	/* Where the bans are, without the password: the server, the master that the
 	 * sentinels named, the home node of a cluster. As last_error. */
@@ -30,6 +37,7 @@ struct authban_sync_state
 	/* The last error in words. Written without a lock: a reader may see two
 	 * mixed, never beyond the last byte, which stays 0. */
 	char last_error[128];
+	char log_id[48]; /* of the last news that was read, likewise */
 };
 
 /* Lays out table and state in shared memory. From mod_init, after the
@@ -65,8 +73,8 @@ const struct ab_guard *authban_guard_quick(void);
 void authban_guard_fill(struct ab_guard *g);
 
 /* Facts of an earlier start follow: their key, and the key of users' hashes anew from
- * authban_mac. Before any fork. */
-void authban_guard_rekey(const uint8_t good_key[static 16]);
+ * authban_mac. Before any fork. False: they are of another cluster key, and no use. */
+bool authban_guard_rekey(const uint8_t good_key[static 16]);
 
 /* Number of this proxy in versions, and of its name in the names' table. */
 uint16_t authban_node_number(void);

@@ -244,10 +244,11 @@ static void apply(struct load *l)
 {
 	bool clustered = ab_table_clustered(l->sync->table);
 	uint32_t grace = ab_unban_seconds(l->sync->set);
+	bool facts_too;
 
 	if(!authban_keys_shared())
 		authban_keyed_restore(l->head.user_key);
-	authban_guard_rekey(l->head.good_key);
+	facts_too = authban_guard_rekey(l->head.good_key);
 	l->now = authban_now();
 	/* by Redis's clock, as far as we know it */
 	l->now.cluster_ms = l->head.at.cluster_ms + l->elapsed_ms;
@@ -262,7 +263,7 @@ static void apply(struct load *l)
 		LM_NOTICE(
 				"the snapshot %s is older than %u s: bans are left to Redis\n",
 				authban_params.snapshot, grace);
-	reader.fact = take_fact;
+	reader.fact = facts_too ? take_fact : NULL;
 	reader.state = take_state;
 	l->at = l->len = 0;
 	if(lseek(l->fd, 0, SEEK_SET) < 0

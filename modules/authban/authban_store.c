@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LOG_LENGTH "100000" /* entries of the log that Redis keeps, about */
 #define PATTERN_MAX (2 * AB_WIRE_PLACE_MAX + 2)
 
 int authban_store_fail(struct authban_store *s, const struct authban_redis *r)
@@ -61,8 +60,8 @@ int authban_store_run(struct authban_store *s, authban_pipe_got_f got,
 static int append_state(struct authban_store *s, const struct ab_state_io *io)
 {
 	char log[AB_WIRE_KEY_MAX];
-	const char *add[] = {"XADD", log, "MAXLEN", "~", LOG_LENGTH, "*", "r",
-			(const char *)io->record};
+	const char *add[] = {"XADD", log, "MAXLEN", "~", AUTHBAN_STORE_LOG_LENGTH,
+			"*", "r", (const char *)io->record};
 	const char *set[] = {"HSET", io->map_key, (const char *)io->field,
 			(const char *)io->record};
 	size_t add_len[8], set_len[4] = {4, strlen(io->map_key), io->field_len,
@@ -146,13 +145,24 @@ static int append_batch(struct authban_store *s,
 	return 0;
 }
 
-int authban_store_pass_over(
-		struct authban_store *s, const char *what, const authban_reply_t *reply)
+bool authban_store_is_wrong_type(const authban_reply_t *reply)
 {
 	size_t len;
 
-	if(strncmp(authban_reply_text(reply, &len), "WRONGTYPE", 9) != 0)
+	return authban_reply_type(reply) == AUTHBAN_REPLY_ERROR
+		   && strncmp(authban_reply_text(reply, &len), "WRONGTYPE", 9) == 0;
+}
+
+int authban_store_pass_over(
+		struct authban_store *s, const char *what, const authban_reply_t *reply)
+{
+	const char *key;
+	size_t len;
+
+	if(!authban_store_is_wrong_type(reply))
 		return authban_store_fail_reply(s, what, reply);
+	key = authban_pipe_key(&s->pipe, &len);
+	authban_quarantine_note(s, key, len);
 	s->sync->stats.dropped[AB_WIRE_RANGE]++;
 	return 0;
 }
@@ -285,14 +295,17 @@ static void apply_log(struct authban_store *s, const authban_reply_t *reply)
 		const char *record =
 				authban_reply_text(authban_reply_at(fields, 1), &len);
 
-		ab_sync_apply(s->sync, &now, (const uint8_t *)record, len);
+		if(!authban_credit_news(s, fields))
+			ab_sync_apply(s->sync, &now, (const uint8_t *)record, len);
 		authban_store_take_id(s, authban_reply_at(entry, 0));
 	}
 }
 
 int64_t authban_store_deadline(const struct authban_store *s)
 {
-	return s->asked + AUTHBAN_STORE_BLOCK + AUTHBAN_STORE_DEADLINE + 1;
+	return s->quarantine.log ? INT64_MAX
+							 : s->asked + AUTHBAN_STORE_BLOCK
+									   + AUTHBAN_STORE_DEADLINE + 1;
 }
 
 /* An error in the place of news. In a cluster the log may be on its way to another
@@ -304,6 +317,14 @@ static int follow_log(struct authban_store *s, const authban_reply_t *reply)
 	size_t len;
 	const char *text = authban_reply_text(reply, &len);
 
+	if(authban_store_is_wrong_type(reply)) {
+		char log[AB_WIRE_KEY_MAX];
+
+		ab_wire_log_key(&s->sync->wire, log);
+		authban_quarantine_note(s, log, strlen(log));
+		s->quarantine.log = true;
+		return 0;
+	}
 	authban_store_fail_reply(s, "XREAD", reply);
 	if(s->url->kind != AB_URL_CLUSTER)
 		return -1;
@@ -348,6 +369,8 @@ int authban_store_listen(struct authban_store *s)
 		else
 			apply_log(s, reply);
 		authban_reply_free(reply);
+		if(s->quarantine.log)
+			return 0;
 		if(rc < 0 || authban_store_ask_log(s) < 0)
 			return -1;
 	}

@@ -5,15 +5,17 @@
  *
  * Commands go through a pipe to the masters (authban_topology); one connection
  * more waits on the log. Keys and records: ab_wire.h. Plain commands only (HSET,
- * EXPIRE, HSCAN, HGETALL, HDEL, XADD, XREAD, XREVRANGE, SET, GET, TIME, ROLE, and
- * for a cluster CLUSTER SLOTS and ASKING), no script, so that a narrow ACL is
- * enough: etc/redis-users.acl.
+ * EXPIRE, HSCAN, HGETALL, HDEL, XADD, XREAD, XREVRANGE, RPUSH, LRANGE, SET, GET,
+ * TIME, ROLE, and for a cluster CLUSTER SLOTS and ASKING), no script, so that a
+ * narrow ACL is enough: etc/redis-users.acl.
  */
 #ifndef AUTHBAN_STORE_H
 #define AUTHBAN_STORE_H
 
 #include "ab_sync.h"
+#include "authban_credit.h"
 #include "authban_pipe.h"
+#include "authban_quarantine.h"
 
 #define AUTHBAN_STORE_DEADLINE 500 /* ms for an exchange */
 #define AUTHBAN_STORE_LOAD 10000   /* ms for a whole map while running */
@@ -36,6 +38,8 @@ struct authban_store
 	bool lost;		  /* this Redis is not the one we knew, or was emptied, or a
 						 replica took over; cleared by who sends all again */
 	int expired;	  /* fields of the map to be deleted, this time */
+	struct authban_quarantine quarantine;
+	struct authban_credit credit;
 };
 
 /* `url` NULL: no Redis. It must stay valid, and `sync` too. `remote_allowed`: see

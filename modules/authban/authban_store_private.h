@@ -10,6 +10,9 @@
 
 #define WRITE (-1) /* tag of a command whose answer says nothing */
 
+/* entries of the log that Redis keeps, about */
+#define AUTHBAN_STORE_LOG_LENGTH "100000"
+
 /* Takes over the error of a connection. Returns -1. */
 int authban_store_fail(struct authban_store *s, const struct authban_redis *r);
 
@@ -28,9 +31,11 @@ int authban_store_append(struct authban_store *s, unsigned shard, int tag,
 int authban_store_run(struct authban_store *s, authban_pipe_got_f got,
 		void *arg, int64_t deadline);
 
-/* An error reply to a command on a key. A key of a wrong type is nobody's record:
- * it is counted and passed over, so that it does not hold up the others: 0. Any
- * other error: -1. */
+bool authban_store_is_wrong_type(const authban_reply_t *reply);
+
+/* An error reply to the command on a key that is being answered. A key of a wrong type
+ * is nobody's record: it is counted, put into quarantine and passed over, so that it
+ * does not hold up the others: 0. Any other error: -1. */
 int authban_store_pass_over(struct authban_store *s, const char *what,
 		const authban_reply_t *reply);
 
@@ -40,6 +45,12 @@ int authban_store_written(
 
 /* Remembers the id of an entry of the log; false: it is none. */
 bool authban_store_take_id(struct authban_store *s, const authban_reply_t *id);
+
+/* Applies the whole map. 0, or -1 with s->error. */
+int authban_store_load_map(struct authban_store *s, int64_t deadline);
+
+/* The log can be read again: goes on as after an opening. 0, or -1 with s->error. */
+int authban_store_resume_log(struct authban_store *s, int64_t deadline);
 
 /* Asks Redis to answer when the log grows. 0 or -1. */
 int authban_store_ask_log(struct authban_store *s);

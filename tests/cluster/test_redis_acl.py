@@ -5,6 +5,7 @@ import pytest
 from lib import acl
 from lib.fleet import THRESHOLD, fleet, make_proxy, state, status, wait_banned, wait_connected, wait_lifted
 from lib.redis import RedisError
+from lib.sip import Phone
 from lib.traffic import RoundRobin
 from lib.wait import holds_for, wait_for
 
@@ -22,7 +23,9 @@ def used_commands(redis):
 
 
 def whole_life(nodes, redis):
-    """Counting, bans, unbans, an emptied Redis, and the deletion of what is over."""
+    """Counting, bans, unbans, a login, and the deletion of what is over."""
+    with Phone("bob", "bob-secret", nodes[0].target, source="127.3.1.7") as phone:
+        phone.register()
     with RoundRobin(nodes, "127.3.1.1") as attacker:
         evaluated = attacker.send(150)
     wait_banned(nodes, "127.3.1.1")
@@ -75,7 +78,9 @@ def test_no_command_is_superfluous(redis, left_out):
 
 
 def begin_of_a_life(nodes, with_an_old_ban):
-    """Enough to call every command once: one failure, one ban, a second start (HDEL: after its end)."""
+    """Enough to call every command once: one failure, one login, one ban, a second start (HDEL: after its end)."""
+    with Phone("bob", "bob-secret", nodes[0].target, source="127.3.1.7") as phone:
+        phone.register()
     with RoundRobin(nodes[:1], "127.3.1.9") as attacker:
         attacker.send(1)
     nodes[0].rpc("authban.ban", "127.3.1.8", 1)
@@ -87,7 +92,8 @@ def begin_of_a_life(nodes, with_an_old_ban):
 @pytest.mark.parametrize("words", [
     ("KEYS", "*"), ("FLUSHALL",), ("CONFIG", "GET", "*"), ("EVAL", "return 1", "0"), ("GET", "other"),
     ("DEL", "{authban:0}:log"), ("SET", "{authban:1}:mark", "x"), ("HSET", "{authban:1}:b:1", "x", "y"),
-    ("HSET", "{authban:1x}:c:1.2:3", "x", "y"), ("CLUSTER", "NODES"), ("CLUSTER", "RESET"), ("PUBLISH", "x", "y"), ("ACL", "LIST")])
+    ("HSET", "{authban:1x}:c:1.2:3", "x", "y"), ("RPUSH", "{authban:1x}:g:1", "x"),
+    ("RPUSH", "other", "x"), ("LPOP", "{authban:0}:g:1"), ("CLUSTER", "NODES"), ("CLUSTER", "RESET"), ("PUBLISH", "x", "y"), ("ACL", "LIST")])
 def test_the_user_can_do_nothing_else(redis, words):
     with redis.client(acl.SECRET, acl.USER) as client, pytest.raises(RedisError, match="NOPERM"):
         client(*words)

@@ -9,7 +9,7 @@ from lib.fleet import THRESHOLD, banned, cpu_seconds, fleet, make_proxy, pid_of,
 from lib.redis import Redis
 from lib.traffic import Honest, RoundRobin
 from lib.wait import wait_for
-from test_wrong_type import cpu_under_load
+from test_f12_wrong_type import cpu_under_load
 
 KINDS = {name: dict(reply=name) for name in fakeredis.REPLIES}
 KINDS["http-by-bytes"] = dict(reply="http", step=1, pause=0.01)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Something in the place of Redis that does not behave: see FakeRedis."""
+import contextlib
 import socket
 import threading
 import time
@@ -213,6 +214,18 @@ class FakeNode(ScriptedRedis):
     def __init__(self, **special):
         super().__init__(self._reply)
         self.special, self.slots, self.mark = special, None, "the-mark"
+        self.serving = set()
+
+    def _serve(self, connection):
+        self.serving.add(connection)
+        super()._serve(connection)
+        self.serving.discard(connection)
+
+    def hang_up(self):
+        """Ends all connections, so that a change of `special` is met soon."""
+        for connection in list(self.serving):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def _reply(self, words):
         name = words[0]
@@ -227,7 +240,7 @@ class FakeNode(ScriptedRedis):
         if words[0] == "XREAD":
             return Raw(None)
         return {"ROLE": ["master", 0, []], "TIME": [str(int(now)), str(int(now % 1 * 1e6))], "GET": self.mark,
-                "HGETALL": [], "XREVRANGE": [], "HSCAN": ["0", []], "HSET": 1, "EXPIRE": 1, "XADD": "1-1",
+                "HGETALL": [], "XREVRANGE": [], "HSCAN": ["0", []], "LRANGE": [], "HSET": 1, "RPUSH": 1, "EXPIRE": 1, "XADD": "1-1",
                 "SET": "OK", "AUTH": "OK", "SELECT": "OK", "ASKING": "OK"}.get(words[0], Exception("ERR unknown"))
 
     @property

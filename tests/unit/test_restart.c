@@ -49,7 +49,7 @@ static void facts_are_known_in_sets_of_every_size(void **state)
 {
 	static const uint32_t sizes[] = {FACTS / 16, FACTS, FACTS * 16};
 	struct ab_recent *from = new_set(FACTS);
-	struct ab_good good = {from, {3, 1, 4}};
+	struct ab_good good = {.facts = from, .key = {3, 1, 4}};
 	struct ab_party p = {.user = 5, .flow = 6};
 	uint32_t i, k;
 
@@ -63,7 +63,7 @@ static void facts_are_known_in_sets_of_every_size(void **state)
 	}
 	for(k = 0; k < COUNT_OF(sizes); k++) {
 		struct ab_recent *to = new_set(sizes[k]);
-		struct ab_good after = {to, {3, 1, 4}};
+		struct ab_good after = {.facts = to, .key = {3, 1, 4}};
 		uint32_t known = 0;
 
 		/* 50 s after a reboot */
