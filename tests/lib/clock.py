@@ -7,13 +7,10 @@ somebody sets, while time passes as ever: `clock.set_wall(-3600)`.
 import mmap
 import os
 import struct
-import subprocess
 
-from . import ROOT
 from .kamailio import REALM  # noqa: F401 (puts scripts/ on the path)
+from .preload import build
 import proxies
-
-SOURCE = os.path.join(ROOT, "tests", "lib", "clock.c")
 
 
 class Clock:
@@ -22,10 +19,9 @@ class Clock:
     def __init__(self):
         self.folder = proxies.private_folder("clock")
         self.ahead = self.wall = 0.0
-        library, path = os.path.join(self.folder, "clock.so"), os.path.join(self.folder, "ahead")
+        path = os.path.join(self.folder, "ahead")
         try:
-            subprocess.run([os.environ.get("CC", "cc"), "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC",
-                            "-shared", "-o", library, SOURCE], check=True, timeout=60)
+            library = build("clock", self.folder)
             with open(path, "wb") as out:
                 out.write(bytes(mmap.PAGESIZE))
             with open(path, "r+b") as shared:
