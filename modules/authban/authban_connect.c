@@ -58,13 +58,14 @@ int authban_connect_tcp(const char *host, int port, const char **why)
 int authban_connect_unix(const char *path, const char **why)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	size_t len = strlen(path);
 	int fd;
 
-	if(strlen(path) >= sizeof(to.sun_path)) {
+	if(len >= sizeof(to.sun_path)) {
 		*why = "the path is too long";
 		return -1;
 	}
-	strcpy(to.sun_path, path);
+	memcpy(to.sun_path, path, len);
 	fd = begin(AF_UNIX, (struct sockaddr *)&to, sizeof(to));
 	if(fd < 0)
 		*why = strerror(errno);
