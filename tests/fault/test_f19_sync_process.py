@@ -109,7 +109,7 @@ def test_f19_every_call_fails_once():
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
 def test_f19_killed_it_takes_the_proxy_along(number):
     """Kamailio ends when any of its processes dies, and is started again by its supervisor."""
-    with fleet(1) as (_, (node,)):
+    with fleet(1, extra="disable_core_dump=yes\n") as (_, (node,)):
         node.rpc("authban.ban", "127.19.2.1", 600)
         wait_for(lambda: not status(node)["redis_pending"], 2, "it is sent")
         begin = time.monotonic()
