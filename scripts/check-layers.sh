@@ -123,8 +123,8 @@ for f in "$src"/authban_*.[ch]; do
 	for inc in $(includes "$f"); do
 		case $inc in
 		*hiredis*)
-			[ "$f" = "$src/authban_redis.c" ] ||
-				say "$f: includes $inc; only authban_redis.c may"
+			[ "$f" = "$src/authban_redis.c" ] || [ "$f" = "$src/authban_reply.c" ] ||
+				say "$f: includes $inc; only authban_redis.c and authban_reply.c may"
 			;;
 		'"authban_mod.h"')
 			[ "$f" = "$src/authban_mod.c" ] ||

@@ -25,6 +25,7 @@
 #define PART_MAX 128	   /* bytes of a parameter that tell answers apart */
 #define TOKEN_SLACK 30	   /* seconds a token outlives the nonce */
 #define NONCE_EXPIRE 300   /* auth's default */
+#define COMPLAIN_EVERY 60  /* seconds */
 #define FLAG_QOP_AUTH 1	   /* flags of auth_challenge() */
 #define FLAG_QOP_AUTH_INT 2
 #define FLAG_NO_500 4
@@ -441,6 +442,19 @@ static int attach_challenge(
 	return len > 0 && add_lump_rpl(msg, header, len, LUMP_RPL_HDR) ? 0 : -1;
 }
 
+/* Whoever asks could fill the log with it: one line a minute and worker. */
+static void complain(void)
+{
+	static uint32_t next;
+	uint32_t now = authban_now_mono();
+
+	if(now < next)
+		return;
+	next = now + COMPLAIN_EVERY;
+	LM_ERR("cannot build a challenge: there is no memory left, or the realm is"
+		   " too long\n");
+}
+
 int authban_send_challenge(sip_msg_t *msg, str *realm, int flags, int stale)
 {
 	int reg = msg->REQ_METHOD == METHOD_REGISTER;
@@ -457,7 +471,7 @@ int authban_send_challenge(sip_msg_t *msg, str *realm, int flags, int stale)
 	if(attach_challenge(
 			   msg, realm, flags, stale || (flags & FLAG_STALE), hftype)
 			< 0) {
-		LM_ERR("cannot build a challenge\n");
+		complain();
 		if(!(flags & FLAG_NO_500))
 			sl_api.freply(msg, 500, &error);
 		return -1;

@@ -7,6 +7,8 @@
  */
 #include "authban_redis.h"
 
+#include "authban_connect.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <hiredis/hiredis.h>
@@ -15,7 +17,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
+#if HIREDIS_MAJOR < 1
+#include <hiredis/sds.h>
+#endif
 #ifdef AUTHBAN_REDIS_TLS
 #include <hiredis/hiredis_ssl.h>
 #include <openssl/err.h>
@@ -302,19 +308,33 @@ static int log_in(struct authban_redis *r, const struct ab_url *url,
 	return url->db == 0 ? 0 : expect_ok(r, select, "SELECT", deadline);
 }
 
+static int open_socket(
+		struct authban_redis *r, const struct ab_place *place, bool is_unix)
+{
+	const char *why;
+	int fd = is_unix ? authban_connect_unix(place->host, &why)
+					 : authban_connect_tcp(place->host, place->port, &why);
+
+	if(fd < 0)
+		return fail(r, "connect", why);
+	r->c = redisConnectFd(fd);
+	if(!r->c) {
+		close(fd);
+		return fail(r, "connect", "out of memory");
+	}
+	r->c->flags &= ~REDIS_BLOCK;
+	return 0;
+}
+
 int authban_redis_open(struct authban_redis *r, const struct ab_place *place,
 		const struct ab_url *url, enum authban_redis_peer peer,
 		int64_t deadline)
 {
 	authban_redis_close(r);
-	r->c = url->is_unix ? redisConnectUnixNonBlock(place->host)
-						: redisConnectNonBlock(place->host, place->port);
-	if(!r->c)
-		return fail(r, "connect", "out of memory");
+	if(open_socket(r, place, url->is_unix) < 0)
+		return -1;
 	limit_replies(r->c);
-	if(r->c->err)
-		fail(r, "connect", r->c->errstr);
-	else if(finish_connect(r, deadline) == 0
+	if(finish_connect(r, deadline) == 0
 			&& (!url->tls || start_tls(r, place->host, deadline) == 0)
 			&& log_in(r, url, peer, deadline) == 0)
 		return 0;
@@ -367,6 +387,33 @@ int authban_redis_appendz(struct authban_redis *r, const char *const *words)
 	return authban_redis_append(r, n, argv, len);
 }
 
+/* Sends what the socket takes. hiredis 0.14 makes a new buffer for each that was
+ * sent, and falls over when there is no memory for it. */
+static int write_some(redisContext *c, int *done)
+{
+#if HIREDIS_MAJOR < 1
+	size_t len = sdslen(c->obuf);
+	ssize_t n = 0;
+
+	if(!c->err && len > 0)
+		n = write(c->fd, c->obuf, len);
+	if(n < 0 && errno != EAGAIN && errno != EINTR) {
+		snprintf(c->errstr, sizeof(c->errstr), "%s", strerror(errno));
+		c->err = REDIS_ERR_IO;
+	}
+	if(c->err)
+		return REDIS_ERR;
+	if(n > 0 && (size_t)n == len)
+		sdsclear(c->obuf);
+	else if(n > 0)
+		sdsrange(c->obuf, n, -1);
+	*done = sdslen(c->obuf) == 0;
+	return REDIS_OK;
+#else
+	return redisBufferWrite(c, done);
+#endif
+}
+
 int authban_redis_flush(struct authban_redis *r, int64_t deadline)
 {
 	int done = 0;
@@ -374,7 +421,7 @@ int authban_redis_flush(struct authban_redis *r, int64_t deadline)
 	if(!r->c)
 		return fail(r, "send", "not connected");
 	for(;;) {
-		if(redisBufferWrite(r->c, &done) != REDIS_OK)
+		if(write_some(r->c, &done) != REDIS_OK)
 			return fail(r, "send", r->c->errstr);
 		if(done)
 			return 0;
@@ -431,59 +478,4 @@ int authban_redis_try(struct authban_redis *r, authban_reply_t **out)
 	if(*out || poll(&p, 1, 0) <= 0)
 		return 0;
 	return read_once(r) < 0 ? -1 : parsed(r, out);
-}
-
-enum authban_reply_type authban_reply_type(const authban_reply_t *reply)
-{
-	switch(reply ? reply->type : REDIS_REPLY_NIL) {
-		case REDIS_REPLY_NIL:
-			return AUTHBAN_REPLY_NIL;
-		case REDIS_REPLY_STRING:
-		case REDIS_REPLY_STATUS:
-			return AUTHBAN_REPLY_TEXT;
-		case REDIS_REPLY_INTEGER:
-			return AUTHBAN_REPLY_NUMBER;
-		case REDIS_REPLY_ARRAY:
-			return AUTHBAN_REPLY_LIST;
-		case REDIS_REPLY_ERROR:
-			return AUTHBAN_REPLY_ERROR;
-		default:
-			return AUTHBAN_REPLY_OTHER;
-	}
-}
-
-const char *authban_reply_text(const authban_reply_t *reply, size_t *len)
-{
-	enum authban_reply_type type = authban_reply_type(reply);
-
-	if((type != AUTHBAN_REPLY_TEXT && type != AUTHBAN_REPLY_ERROR)
-			|| !reply->str) {
-		*len = 0;
-		return "";
-	}
-	*len = (size_t)reply->len;
-	return reply->str;
-}
-
-long long authban_reply_number(const authban_reply_t *reply)
-{
-	return authban_reply_type(reply) == AUTHBAN_REPLY_NUMBER ? reply->integer
-															 : -1;
-}
-
-size_t authban_reply_size(const authban_reply_t *reply)
-{
-	return authban_reply_type(reply) == AUTHBAN_REPLY_LIST ? reply->elements
-														   : 0;
-}
-
-const authban_reply_t *authban_reply_at(const authban_reply_t *reply, size_t i)
-{
-	return i < authban_reply_size(reply) ? reply->element[i] : NULL;
-}
-
-void authban_reply_free(authban_reply_t *reply)
-{
-	if(reply)
-		freeReplyObject(reply);
 }

@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The only file that knows hiredis (and OpenSSL, for TLS). Sockets are non-blocking and every wait is
+ * The only part that knows hiredis (and OpenSSL, for TLS). Sockets are non-blocking and every wait is
  * a poll() against a deadline in monotonic milliseconds, so a server that is
  * stopped, half open or sends one byte a second costs that long and no more.
  * Errors are kept in words; the caller logs. No error text holds the password.

@@ -64,8 +64,7 @@ def start_under_fire(node):
 def stop_under_load(node):
     """SIGTERM; the seconds until all has ended, or at least the process that writes the snapshot.
 
-    Kamailio's main process hangs now and then when a worker ends with a lock of the core held
-    (Proxy.end()); the more load, the more often.
+    Kamailio itself hangs now and then when a worker ends with a lock of the core held (Proxy.end()).
     """
     sync, begin = pid_of(node, "authban sync"), time.monotonic()
     node.process.signal(signal.SIGTERM)

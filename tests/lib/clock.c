@@ -1,8 +1,9 @@
 /*
  * A clock that a test sets: LD_PRELOAD library, made by tests/lib/clock.py.
  *
- * The file that AUTHBAN_CLOCK names holds one int64_t, nanoseconds that all clocks
- * are ahead. Timers and timeouts of the kernel stay real.
+ * The file that AUTHBAN_CLOCK names holds two int64_t, in nanoseconds: what all clocks
+ * are ahead, and what the wall clock is ahead of that. Timers and timeouts of the
+ * kernel stay real.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -18,7 +19,7 @@
 
 #define SECOND 1000000000LL
 
-static const volatile int64_t *ahead;
+static const volatile int64_t *ahead; /* [0] all clocks, [1] the wall clock */
 
 __attribute__((constructor)) static void open_clock(void)
 {
@@ -28,16 +29,20 @@ __attribute__((constructor)) static void open_clock(void)
 
 	if(fd < 0)
 		return;
-	mem = mmap(NULL, sizeof(*ahead), PROT_READ, MAP_SHARED, fd, 0);
+	mem = mmap(NULL, 2 * sizeof(*ahead), PROT_READ, MAP_SHARED, fd, 0);
 	close(fd);
 	if(mem != MAP_FAILED)
 		ahead = mem;
 }
 
+static int is_wall(clockid_t id)
+{
+	return id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE;
+}
+
 static int moves(clockid_t id)
 {
-	return id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE
-		   || id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_COARSE;
+	return is_wall(id) || id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_COARSE;
 }
 
 int clock_gettime(clockid_t id, struct timespec *ts)
@@ -46,8 +51,9 @@ int clock_gettime(clockid_t id, struct timespec *ts)
 	int64_t ns;
 
 	if(rc == 0 && ahead && moves(id)) {
-		ns = ts->tv_nsec + *ahead % SECOND;
-		ts->tv_sec += *ahead / SECOND + ns / SECOND;
+		ns = (int64_t)ts->tv_sec * SECOND + ts->tv_nsec + ahead[0]
+			 + (is_wall(id) ? ahead[1] : 0);
+		ts->tv_sec = ns / SECOND;
 		ts->tv_nsec = ns % SECOND;
 	}
 	return (int)rc;

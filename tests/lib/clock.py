@@ -1,30 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A clock for one Kamailio that the test moves on: an hour of bans costs no hour.
 
-`with Clock() as clock, Proxy(**clock.settings) as proxy: clock.advance(3600)`
+`with Clock() as clock, Proxy(**clock.settings) as proxy: clock.advance(3600)`; and a wall clock that
+somebody sets, while time passes as ever: `clock.set_wall(-3600)`.
 """
 import mmap
 import os
 import struct
-import subprocess
 
-from . import ROOT
 from .kamailio import REALM  # noqa: F401 (puts scripts/ on the path)
+from .preload import build
 import proxies
-
-SOURCE = os.path.join(ROOT, "tests", "lib", "clock.c")
 
 
 class Clock:
-    """All clocks of a process run `ahead` seconds in advance; they never go back."""
+    """All clocks of a process run `ahead` seconds in advance and never go back; the wall clock may differ."""
 
     def __init__(self):
         self.folder = proxies.private_folder("clock")
-        self.ahead = 0.0
-        library, path = os.path.join(self.folder, "clock.so"), os.path.join(self.folder, "ahead")
+        self.ahead = self.wall = 0.0
+        path = os.path.join(self.folder, "ahead")
         try:
-            subprocess.run([os.environ.get("CC", "cc"), "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC",
-                            "-shared", "-o", library, SOURCE], check=True, timeout=60)
+            library = build("clock", self.folder)
             with open(path, "wb") as out:
                 out.write(bytes(mmap.PAGESIZE))
             with open(path, "r+b") as shared:
@@ -38,7 +35,15 @@ class Clock:
         """So many seconds pass at once."""
         assert seconds >= 0
         self.ahead += seconds
-        self.shared[:8] = struct.pack("=q", int(self.ahead * 1e9))
+        self._write()
+
+    def set_wall(self, seconds):
+        """The wall clock is so many seconds beside the true time from now on; time itself goes on as it did."""
+        self.wall = seconds
+        self._write()
+
+    def _write(self):
+        self.shared[:16] = struct.pack("=qq", int(self.ahead * 1e9), int(self.wall * 1e9))
 
     def close(self):
         self.shared.close()

@@ -85,15 +85,17 @@ class Redis:
     """`with Redis(password="x") as redis: redis.url; redis.client()("PING")`.
 
     TCP on a free loopback port and a unix socket; empty after every start unless persistent=True.
-    config: more lines of redis.conf. netns + host: listen in a namespace.
+    config: more lines of redis.conf. netns + host: listen in a namespace. preload, environment: as of Proxy.
     """
 
-    def __init__(self, password=None, port=None, persistent=False, config=(), netns=None, host="127.0.0.1"):
+    def __init__(self, password=None, port=None, persistent=False, config=(), netns=None, host="127.0.0.1",
+                 preload=None, environment=None):
         self.folder = proxies.private_folder("redis")
         self.password, self.netns, self.host = password, netns, host
         self.port = port or (6379 if netns else proxies.free_port())
         self.socket_path = os.path.join(self.folder, "redis.sock")
         self.config = ["bind " + host, "protected-mode no", *config]
+        self.environment = dict(os.environ, **(environment or {}), **({"LD_PRELOAD": preload} if preload else {}))
         if persistent:
             self.config += ["appendonly yes", "appendfsync always"]
         self.process = None
@@ -113,7 +115,8 @@ class Redis:
         proxies.write_secret(path, proxies.redis_config(self.folder, self.port, self.password, self.config))
         with open(os.path.join(self.folder, "log"), "ab") as log:
             self.process = proxies.Process(command_inside(self.netns, ["redis-server", path]), "redis",
-                                           stdout=log, stderr=log, folder=self.folder)
+                                           stdout=log, stderr=log, environment=self.environment,
+                                           folder=self.folder)
         wait_for(lambda: proxies.redis_answers(self.socket_path, self.password), 10, "redis-server answers")
         return self
 

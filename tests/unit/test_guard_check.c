@@ -5,31 +5,12 @@
  *
  * The rows are those of docs/policy.md, "One message".
  */
-#include "site.h"
+#include "guard.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define ALICE 0xa11ce
-#define BOB 0xb0b
-#define HOME "192.0.2.1"
 #define PACE 60
-
-static struct site s;
-
-static int setup(void **state)
-{
-	(void)state;
-	site_open(&s);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	site_close(&s);
-	return 0;
-}
 
 /* BOB has logged in there, then six others fail: the source is banned. */
 static void ban_shared(const char *source)

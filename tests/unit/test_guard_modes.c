@@ -3,40 +3,10 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
-#include "site.h"
+#include "guard.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define ALICE 0xa11ce
-#define BOB 0xb0b
-#define HOME "192.0.2.1"
-
-static struct site s;
-
-static int setup(void **state)
-{
-	(void)state;
-	site_open(&s);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	site_close(&s);
-	return 0;
-}
-
-static void touched(const struct ab_findings *f, bool network, bool user,
-		bool pair, bool source)
-{
-	assert_int_equal(f->entry[AB_FOUND_NETWORK].ok, network);
-	assert_int_equal(f->entry[AB_FOUND_USER].ok, user);
-	assert_int_equal(f->entry[AB_FOUND_PAIR].ok, pair);
-	assert_int_equal(f->entry[AB_FOUND_SOURCE].ok, source);
-}
-
 
 /* --- breaker, dry run, off, policies --- */
 
