@@ -208,16 +208,33 @@ static void mark_state(struct ab_slot *slot, void *arg)
 	ab_entry_set_flags(slot->e, slot->e->flags | AB_UNSENT_STATE);
 }
 
+#define SLACK_MS 3000 /* that ends differ by on their way */
+
+/* A ban that has won, and what is left of ours in it: a longer end, or an
+ * operator's word (ab_entry_change.c). */
+static bool outlasts(const struct ab_sync *s, const struct ab_view *v,
+		const struct ab_wire_state *rec)
+{
+	return v->version == rec->version && rec->state == AB_STATE_BANNED
+		   && v->state == AB_STATE_BANNED
+		   && ((v->proof == AB_PROOF_OPERATOR
+					   && rec->proof != AB_PROOF_OPERATOR)
+				   || s->now.cluster_ms + (uint64_t)v->ttl * 1000
+							  > rec->end + SLACK_MS);
+}
+
 /*
- * An older record that arrives after ours may have replaced ours in the map.
- * Who made the newer one says it once more; nobody else does, so this ends.
+ * An older record that arrives after ours may have replaced ours in the map, and so
+ * may a later one that ours outlasts. Whose word it is says it once more; nobody else
+ * does, so this ends.
  */
 static void say_again(struct ab_sync *s, const struct ab_wire_state *rec)
 {
 	struct ab_view v;
 
 	if(ab_table_get(s->table, &rec->key, s->set, &s->now, &v) == 1
-			&& v.version > rec->version && v.origin == s->origin
+			&& (v.version > rec->version || outlasts(s, &v, rec))
+			&& v.origin == s->origin
 			&& (v.state == AB_STATE_BANNED || v.state == AB_STATE_UNBANNED))
 		ab_table_update(s->table, &rec->key, AB_FIND, s->set, &s->now,
 				mark_state, NULL);
