@@ -158,3 +158,42 @@ bool ab_entry_change(struct ab_slot *s, const struct ab_settings *set,
 		ab_entry_set_flags(e, e->flags | AB_UNSENT_STATE);
 	return true;
 }
+
+/* --- of a proxy that is forgotten --- */
+
+void ab_entry_drop(struct ab_slot *s, const struct ab_settings *set,
+		const struct ab_now *now)
+{
+	struct ab_entry *e = s->e;
+
+	s->state = AB_STATE_NONE;
+	s->until = s->pairs ? ab_entry_later(now->mono, (uint32_t)set->ban_time_max)
+						: 0;
+	e->version = 0; /* an older word of somebody else may come again */
+	e->repeats = 0;
+	e->proof = AB_PROOF_NONE;
+	ab_entry_set_flags(e, e->flags & ~(AB_UNSENT_STATE | AB_INFLIGHT_STATE));
+}
+
+bool ab_entry_anew(struct ab_slot *s, uint32_t second)
+{
+	struct ab_entry *e = s->e;
+	bool own = e->own[0] || e->own[1];
+	uint32_t maps[2];
+	bool any;
+
+	if(s->state == AB_STATE_BANNED || e->epoch >= second)
+		return false;
+	ab_entry_distinct(e, maps);
+	any = own || e->others[0] || e->others[1] || e->slow || maps[0] || maps[1];
+	ab_entry_begin_epoch(e, second);
+	e->slow = 0;
+	if(s->state == AB_STATE_DRY_RUN) {
+		s->state = AB_STATE_NONE;
+		s->until = 0;
+	}
+	/* what the others read of us has still what we had heard */
+	if(own)
+		ab_entry_set_flags(e, e->flags | AB_UNSENT_COUNT);
+	return any;
+}

@@ -3,13 +3,12 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
-#include "ab_sync.h"
+#include "ab_sync_trust.h"
 
 #include "ab_window.h"
 
 #include <string.h>
 
-#define DAY_MS UINT64_C(86400000)
 #define BAN_MAX_S (30u * 86400u) /* no heard-of ban is longer */
 #define TURN_S 5 /* after a window turned its predecessor is sent once more */
 
@@ -127,13 +126,16 @@ static void found_share(void *arg, size_t i, unsigned which,
 	else
 		r = ab_wire_share_read(&s->wire, window, v->wstart - which * window,
 				field, field_len, value, value_len, &share);
+	if(r == AB_WIRE_OK
+			&& (ab_wire_share_is_own(&s->wire, field, field_len, v->incarnation)
+					|| share.epoch < v->epoch))
+		return;
+	if(r == AB_WIRE_OK)
+		r = ab_trust_share(s, field, field_len, &share);
 	if(r != AB_WIRE_OK) {
-		s->stats.dropped[r]++;
+		ab_trust_refuse_share(s, r, field, field_len);
 		return;
 	}
-	if(ab_wire_share_is_own(&s->wire, field, field_len, v->incarnation)
-			|| share.epoch < v->epoch)
-		return;
 	sum->count[which] += share.count;
 	sum->distinct[which] |= share.distinct;
 	sum->shared |= share.shared;
@@ -242,8 +244,7 @@ static void say_again(struct ab_sync *s, const struct ab_wire_state *rec)
 
 /* A state that is over still says from when on failures count, as long as there
  * are shares from before it: for two windows. */
-static bool is_forgotten(
-		const struct ab_sync *s, const struct ab_wire_state *rec)
+static bool is_over(const struct ab_sync *s, const struct ab_wire_state *rec)
 {
 	uint64_t windows = 2000 * (uint64_t)s->set->window;
 
@@ -251,11 +252,16 @@ static bool is_forgotten(
 		   && rec->end <= s->now.cluster_ms - windows;
 }
 
-/* How long a state heard of still lasts here; only an allow entry has no end. */
-static uint32_t seconds_left(
+/* How long a state heard of still lasts here; only an allow entry has no end, and
+ * only an operator's ban may be longer than those that the policy makes. */
+static uint32_t seconds_left(const struct ab_sync *s,
 		const struct ab_wire_state *rec, const struct ab_now *now)
 {
-	uint32_t max = rec->key.kind == AB_KIND_ALLOW ? AB_FOR_EVER : BAN_MAX_S;
+	uint32_t max =
+			rec->key.kind == AB_KIND_ALLOW ? AB_FOR_EVER
+			: rec->state == AB_STATE_BANNED && rec->proof != AB_PROOF_OPERATOR
+					? ab_trust_longest_ban(s)
+					: BAN_MAX_S;
 	uint64_t left;
 
 	if(rec->end <= now->cluster_ms)
@@ -277,9 +283,9 @@ static void apply(struct ab_sync *s, const struct ab_wire_state *rec)
 	c.version = rec->version;
 	c.failures = rec->failures;
 	c.distinct = rec->distinct;
-	c.seconds = seconds_left(rec, &s->now);
+	c.seconds = seconds_left(s, rec, &s->now);
 	if(rec->begin < s->now.cluster_ms
-			&& s->now.cluster_ms - rec->begin < UINT64_C(365) * DAY_MS)
+			&& s->now.cluster_ms - rec->begin < UINT64_C(365) * AB_DAY_MS)
 		c.ago = (uint32_t)((s->now.cluster_ms - rec->begin) / 1000);
 	c.reason = ab_names_intern(
 			names, s->table->owner, rec->reason, strlen(rec->reason));
@@ -287,6 +293,8 @@ static void apply(struct ab_sync *s, const struct ab_wire_state *rec)
 			names, s->table->owner, rec->origin, strlen(rec->origin));
 	s->guard.judge = judge_of(s);
 	ab_guard_apply(&s->guard, &rec->key, &c, &out);
+	if(out.ok && out.news && s->nodes)
+		ab_nodes_told(s->nodes, rec->origin, s->now.cluster_ms, true);
 	s->stats.states_applied++;
 	tell(s, &out);
 }
@@ -297,7 +305,7 @@ static bool read_state(struct ab_sync *s, const struct ab_wire *w,
 {
 	enum ab_wire_result r = ab_wire_state_read(w, bytes, len, rec);
 
-	if(r == AB_WIRE_OK && (rec->version >> 16) > s->now.cluster_ms + DAY_MS)
+	if(r == AB_WIRE_OK && (rec->version >> 16) > s->now.cluster_ms + AB_DAY_MS)
 		r = AB_WIRE_RANGE;
 	if(r != AB_WIRE_OK)
 		s->stats.dropped[r]++;
@@ -309,11 +317,22 @@ bool ab_sync_apply(struct ab_sync *s, const struct ab_now *now,
 {
 	struct ab_wire_state rec;
 
+	enum ab_wire_result r;
+
 	s->now = *now;
+	if(ab_forget_is(bytes, len)) {
+		ab_trust_apply_forget(s, bytes, len);
+		return true;
+	}
 	if(!read_state(s, &s->wire, bytes, len, &rec))
 		return true;
-	if(is_forgotten(s, &rec))
+	if(is_over(s, &rec))
 		return false;
+	r = ab_trust_state(s, &rec);
+	if(r != AB_WIRE_OK) {
+		s->stats.dropped[r]++;
+		return r != AB_WIRE_FORGOTTEN;
+	}
 	apply(s, &rec);
 	say_again(s, &rec);
 	return true;

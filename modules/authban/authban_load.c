@@ -9,9 +9,11 @@
 #include "authban_store_private.h"
 
 #include "authban_mac.h"
+#include "authban_peers.h"
 #include "authban_shared.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,7 +180,7 @@ static int forget_field(struct authban_store *s, unsigned bucket,
 	const char *del[] = {"HDEL", key, field};
 	size_t len[] = {4, 0, field_len};
 
-	if(s->expired >= DELETE_MAX)
+	if(s->expired >= s->expired_max)
 		return 0;
 	s->expired++;
 	ab_wire_map_bucket_key(&s->sync->wire, bucket, key);
@@ -216,7 +218,7 @@ static int got_bucket(void *arg, int bucket, authban_reply_t **reply)
 	return apply_bucket(s, (unsigned)bucket, *reply);
 }
 
-static int load_map(struct authban_store *s, int64_t deadline)
+static int read_map(struct authban_store *s, int64_t deadline)
 {
 	unsigned b, i;
 
@@ -230,6 +232,23 @@ static int load_map(struct authban_store *s, int64_t deadline)
 			return -1;
 	}
 	return 0;
+}
+
+static int load_map(struct authban_store *s, int64_t deadline)
+{
+	int rc;
+
+	s->expired_max = DELETE_MAX;
+	s->sync->loading = true;
+	rc = read_map(s, deadline);
+	s->sync->loading = false;
+	return rc;
+}
+
+int authban_store_purge(struct authban_store *s, int64_t deadline)
+{
+	s->expired_max = INT_MAX;
+	return read_map(s, deadline);
 }
 
 static int64_t soon(int64_t deadline)
@@ -268,7 +287,8 @@ int authban_store_open(struct authban_store *s, int64_t deadline,
 		goto error;
 	set_clock(s);
 	if(read_mark(s, quick) < 0 || note_log_end(s, quick) < 0
-			|| load_map(s, deadline) < 0 || authban_store_ask_log(s) < 0)
+			|| authban_peers_load(s, quick) < 0 || load_map(s, deadline) < 0
+			|| authban_store_ask_log(s) < 0)
 		goto error;
 	s->error[0] = '\0';
 	return 0;

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LOG_LENGTH "100000" /* entries of the log that Redis keeps, about */
 #define PATTERN_MAX (2 * AB_WIRE_PLACE_MAX + 2)
 
 int authban_store_fail(struct authban_store *s, const struct authban_redis *r)
@@ -61,8 +60,8 @@ int authban_store_run(struct authban_store *s, authban_pipe_got_f got,
 static int append_state(struct authban_store *s, const struct ab_state_io *io)
 {
 	char log[AB_WIRE_KEY_MAX];
-	const char *add[] = {"XADD", log, "MAXLEN", "~", LOG_LENGTH, "*", "r",
-			(const char *)io->record};
+	const char *add[] = {"XADD", log, "MAXLEN", "~", AUTHBAN_LOG_LENGTH, "*",
+			"r", (const char *)io->record};
 	const char *set[] = {"HSET", io->map_key, (const char *)io->field,
 			(const char *)io->record};
 	size_t add_len[8], set_len[4] = {4, strlen(io->map_key), io->field_len,

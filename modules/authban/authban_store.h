@@ -36,6 +36,7 @@ struct authban_store
 	bool lost;		  /* this Redis is not the one we knew, or was emptied, or a
 						 replica took over; cleared by who sends all again */
 	int expired;	  /* fields of the map to be deleted, this time */
+	int expired_max;
 };
 
 /* `url` NULL: no Redis. It must stay valid, and `sync` too. `remote_allowed`: see

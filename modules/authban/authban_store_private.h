@@ -8,6 +8,8 @@
 
 #include "authban_store.h"
 
+#define AUTHBAN_LOG_LENGTH "100000" /* entries that Redis keeps, about */
+
 #define WRITE (-1) /* tag of a command whose answer says nothing */
 
 /* Takes over the error of a connection. Returns -1. */
@@ -40,6 +42,9 @@ int authban_store_written(
 
 /* Remembers the id of an entry of the log; false: it is none. */
 bool authban_store_take_id(struct authban_store *s, const authban_reply_t *id);
+
+/* Reads the map and deletes from it what is forgotten or over. 0 or -1. */
+int authban_store_purge(struct authban_store *s, int64_t deadline);
 
 /* Asks Redis to answer when the log grows. 0 or -1. */
 int authban_store_ask_log(struct authban_store *s);
