@@ -87,6 +87,8 @@ struct ab_sync
 	/* told when a proxy was forgotten by another's word; may be NULL */
 	void (*forgot)(
 			const struct ab_forgotten *f, const struct ab_dropped *dropped);
+	/* told once a minute of a proxy that changes too much; may be NULL */
+	void (*flooded)(const char *origin);
 	struct ab_sync_stats stats;
 	struct ab_nodes *nodes; /* NULL: everybody is believed */
 	uint32_t

@@ -97,6 +97,23 @@ void ab_trust_apply_forget(struct ab_sync *s, const uint8_t *bytes, size_t len)
 		ab_sync_forget(s, &s->now, &f, &ignored);
 }
 
+/* Whether an origin has had its changes of this minute. */
+static bool is_flooding(struct ab_sync *s, const char *origin)
+{
+	uint64_t now = s->now.cluster_ms;
+
+	if(s->peer_changes == 0 || s->loading
+			|| ab_nodes_told(s->nodes, origin, now, false) < s->peer_changes)
+		return false;
+	/* one more than the limit says that it was told of */
+	if(ab_nodes_told(s->nodes, origin, now, false) == s->peer_changes) {
+		ab_nodes_told(s->nodes, origin, now, true);
+		if(s->flooded)
+			s->flooded(origin);
+	}
+	return true;
+}
+
 enum ab_wire_result ab_trust_state(
 		struct ab_sync *s, const struct ab_wire_state *rec)
 {
@@ -105,9 +122,5 @@ enum ab_wire_result ab_trust_state(
 	if(!ab_nodes_believes_state(
 			   s->nodes, s->table->owner, rec->origin, rec->version))
 		return AB_WIRE_FORGOTTEN;
-	if(s->peer_changes != 0 && !s->loading
-			&& ab_nodes_told(s->nodes, rec->origin, s->now.cluster_ms, false)
-					   >= s->peer_changes)
-		return AB_WIRE_TOO_MANY;
-	return AB_WIRE_OK;
+	return is_flooding(s, rec->origin) ? AB_WIRE_TOO_MANY : AB_WIRE_OK;
 }

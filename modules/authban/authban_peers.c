@@ -84,7 +84,8 @@ static int passed_over(struct authban_store *s, const authban_reply_t *reply)
 	const char *text = authban_reply_text(reply, &len);
 	int64_t now = authban_redis_now();
 
-	if(len < 6 || strncmp(text, "NOPERM", 6) != 0)
+	if(len < 6 || strncmp(text, "NOPERM", 6) != 0
+			|| !memmem(text, len, " key", 4))
 		return authban_store_pass_over(s, "peers", reply);
 	if(now >= denied_until)
 		LM_WARN("the user of Redis may not use the keys \"nodes\" and"
@@ -405,6 +406,13 @@ int authban_peers_work(struct authban_store *s, int64_t now)
 }
 
 /* --- what was refused --- */
+
+void authban_peers_flooded(const char *origin)
+{
+	LM_WARN("proxy %s has made or lifted more than %d bans in a minute"
+			" (parameter peer_changes): the rest of them is not believed\n",
+			clean(origin), authban_params.peer_changes);
+}
 
 void authban_peers_refusals(const struct ab_sync_stats *st, int64_t now)
 {

@@ -15,7 +15,7 @@
 
 #define AUTHBAN_VERSION "0.1.0"
 
-#define AUTHBAN_PEERS_EVERY 5000 /* ms between two announcements */
+#define AUTHBAN_PEERS_EVERY 2000 /* ms between two announcements */
 
 /* Loads who is forgotten. While a store is opened, before the map. 0, or -1 with
  * s->error. */
@@ -31,6 +31,9 @@ int64_t authban_peers_next(void);
 /* Announces, reads the others, tells whom an operator forgot. 0, or -1 with
  * s->error. */
 int authban_peers_work(struct authban_store *s, int64_t now);
+
+/* Says in the log that a proxy changes more than is believed. */
+void authban_peers_flooded(const char *origin);
 
 /* Says in the log when records are refused, at once and then once a minute. */
 void authban_peers_refusals(const struct ab_sync_stats *st, int64_t now);

@@ -96,6 +96,7 @@ int authban_proc_init(const struct ab_url *url)
 	sync_core.news = on_news;
 	sync_core.nodes = authban_nodes();
 	sync_core.forgot = authban_forgot;
+	sync_core.flooded = authban_peers_flooded;
 	sync_core.peer_changes = (uint32_t)authban_params.peer_changes;
 	authban_guard_fill(&sync_core.guard);
 	authban_store_init(&store, url, &sync_core,
