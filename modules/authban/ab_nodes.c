@@ -227,6 +227,21 @@ bool ab_nodes_believes_share(struct ab_nodes *nodes, uint32_t owner,
 		   || (f.back != 0 && same(f.boot, boot));
 }
 
+uint32_t ab_nodes_floor(struct ab_nodes *nodes, uint32_t owner)
+{
+	uint64_t last = 0;
+	uint32_t i;
+
+	if(atomic_load_explicit(&nodes->n_forgotten, memory_order_acquire) == 0
+			|| !take(nodes, owner))
+		return 0;
+	for(i = 0; i < AB_FORGOTTEN_MAX; i++)
+		if(nodes->forgotten[i].at > last)
+			last = nodes->forgotten[i].at;
+	ab_unlock(&nodes->lock);
+	return (uint32_t)(last / 1000);
+}
+
 uint32_t ab_nodes_told(
 		struct ab_nodes *nodes, const char *origin, uint64_t now_ms, bool count)
 {

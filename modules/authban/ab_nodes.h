@@ -143,6 +143,10 @@ bool ab_nodes_believes_state(struct ab_nodes *nodes, uint32_t owner,
 bool ab_nodes_believes_share(struct ab_nodes *nodes, uint32_t owner,
 		const uint8_t id[static 4], const uint8_t boot[static 4]);
 
+/* Cluster second of the last forgetting; 0: none. On every proxy what was counted
+ * before it does not count any more. */
+uint32_t ab_nodes_floor(struct ab_nodes *nodes, uint32_t owner);
+
 /*
  * One more change by this origin has taken effect. Returns how many that makes in
  * this minute (of cluster time); with `count` false none is added.

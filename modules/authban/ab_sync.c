@@ -44,7 +44,9 @@ static void fill_share(struct ab_sync *s, const struct ab_view *v,
 		struct ab_share_io *io, unsigned which, uint32_t start)
 {
 	uint32_t window = (uint32_t)s->set->window;
-	struct ab_share share = {v->own[which], v->distinct[which], v->epoch,
+	/* an entry that is newer than the last forgetting does not know of it */
+	struct ab_share share = {v->own[which], v->distinct[which],
+			v->epoch > s->floor ? v->epoch : s->floor,
 			is_shared_here(s, &v->key)};
 
 	io->value_len[which] = ab_wire_share_write(&s->wire, window, start,
@@ -107,6 +109,15 @@ static void fill_state(
 
 /* --- reading back --- */
 
+/* Counted before the unban, or the end of the ban, from which on we count. What was
+ * counted in a window that began later is later, even if that proxy has not heard
+ * of it, or not any more. */
+static bool is_void(const struct ab_share *share, const struct ab_view *v,
+		uint32_t window_start)
+{
+	return share->epoch < v->epoch && window_start <= v->epoch;
+}
+
 /* A share that another proxy (or an earlier start of this one) counted. */
 static void found_share(void *arg, size_t i, unsigned which,
 		const uint8_t *field, size_t field_len, const uint8_t *value,
@@ -115,6 +126,7 @@ static void found_share(void *arg, size_t i, unsigned which,
 	struct ab_sync *s = arg;
 	const struct ab_view *v = &s->batch[s->share_of[i]];
 	uint32_t window = (uint32_t)s->set->window;
+	uint32_t start = v->wstart - which * window;
 	const struct ab_share_io *io = &s->shares[i];
 	struct ab_others *sum = &s->others[i];
 	struct ab_share share;
@@ -124,11 +136,11 @@ static void found_share(void *arg, size_t i, unsigned which,
 			|| memcmp(field, io->field, io->place_len) != 0)
 		r = AB_WIRE_LENGTH;
 	else
-		r = ab_wire_share_read(&s->wire, window, v->wstart - which * window,
-				field, field_len, value, value_len, &share);
+		r = ab_wire_share_read(&s->wire, window, start, field, field_len, value,
+				value_len, &share);
 	if(r == AB_WIRE_OK
 			&& (ab_wire_share_is_own(&s->wire, field, field_len, v->incarnation)
-					|| share.epoch < v->epoch))
+					|| is_void(&share, v, start)))
 		return;
 	if(r == AB_WIRE_OK)
 		r = ab_trust_share(s, field, field_len, &share);
@@ -166,6 +178,7 @@ int ab_sync_batch(struct ab_sync *s, const struct ab_now *now)
 	int rc;
 
 	s->now = *now;
+	s->floor = s->nodes ? ab_nodes_floor(s->nodes, s->table->owner) : 0;
 	n = ab_table_take_dirty(s->table, s->set, now, s->batch, AB_SYNC_BATCH);
 	if(n == 0) {
 		s->resend = false;

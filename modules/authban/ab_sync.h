@@ -98,6 +98,7 @@ struct ab_sync
 	bool resend; /* previous windows too, until all is sent */
 	uint32_t ttl_known[AB_WIRE_COUNT_BUCKETS]; /* start of the window whose
 												  key got its TTL from us */
+	uint32_t floor;							   /* ab_nodes_floor() */
 	struct ab_now now;
 	struct ab_view batch[AB_SYNC_BATCH];
 	struct ab_share_io shares[AB_SYNC_BATCH];
