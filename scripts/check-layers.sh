@@ -46,6 +46,7 @@ levels='
 1 bytes
 6 credit
 6 snapshot
+6 nodes
 7 sync'
 
 # All of libc that the core may see and call: no I/O, no allocation, no log.

@@ -30,7 +30,7 @@ struct ab_credit
 {
 	uint8_t node[4]; /* who says so: as in struct ab_wire */
 	uint32_t made;	 /* when, cluster seconds */
-	size_t n;		 /* 1..AB_CREDIT_FACTS */
+	size_t n;		 /* 1..AB_CREDIT_FACTS; read: 0 of the old cluster key */
 	uint64_t fact[AB_CREDIT_FACTS];
 };
 

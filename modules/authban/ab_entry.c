@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
-#include "ab_entry.h"
+#include "ab_entry_private.h"
 
 #include "ab_distinct.h"
 #include "ab_siphash.h"
@@ -11,9 +11,8 @@
 
 #include <string.h>
 
-#define REPEATS_MAX 15 /* four bits */
-#define SLOW_MAX 255   /* eight bits */
-#define USER_BITS 64   /* a user's hash in place of an address */
+#define SLOW_MAX 255 /* eight bits */
+#define USER_BITS 64 /* a user's hash in place of an address */
 
 #define relaxed memory_order_relaxed
 
@@ -177,7 +176,7 @@ uint32_t ab_entry_things(const struct ab_entry *e)
 	return ab_distinct_count(maps[0] | maps[1]);
 }
 
-static void set_distinct(struct ab_entry *e, uint32_t cur, uint32_t prev)
+void ab_entry_set_distinct(struct ab_entry *e, uint32_t cur, uint32_t prev)
 {
 	if(ab_entry_kind(e) != AB_KIND_PAIR)
 		atomic_store_explicit(&e->extra, (uint64_t)prev << 32 | cur, relaxed);
@@ -187,7 +186,7 @@ static void clear_counts(struct ab_entry *e)
 {
 	memset(e->own, 0, sizeof(e->own));
 	memset(e->others, 0, sizeof(e->others));
-	set_distinct(e, 0, 0);
+	ab_entry_set_distinct(e, 0, 0);
 }
 
 uint32_t ab_version_second(uint64_t version)
@@ -195,14 +194,12 @@ uint32_t ab_version_second(uint64_t version)
 	return (uint32_t)((version >> 16) / 1000);
 }
 
-static uint32_t later(uint32_t now, uint32_t seconds)
+uint32_t ab_entry_later(uint32_t now, uint32_t seconds)
 {
 	return seconds < UINT32_MAX - now ? now + seconds : UINT32_MAX;
 }
 
-/* From now on only later failures count. Never the epoch of before, even when a
- * ban follows an unban within one second. */
-static void begin_epoch(struct ab_entry *e, uint32_t second)
+void ab_entry_begin_epoch(struct ab_entry *e, uint32_t second)
 {
 	clear_counts(e);
 	e->epoch = second > e->epoch ? second : e->epoch + 1;
@@ -215,14 +212,15 @@ static void end_state(struct ab_slot *s, const struct ab_settings *set,
 
 	if(s->state == AB_STATE_BANNED || s->state == AB_STATE_DRY_RUN) {
 		/* the same on every proxy that knows the ban */
-		begin_epoch(e, s->state == AB_STATE_BANNED
-							   ? ab_version_second(e->version)
-							   : ab_now_cluster_s(now));
+		ab_entry_begin_epoch(e, s->state == AB_STATE_BANNED
+										? ab_version_second(e->version)
+										: ab_now_cluster_s(now));
 		e->since = s->until;
 	}
 	s->state = AB_STATE_NONE;
 	/* a ban of one of its pairs may have begun before and outlast it */
-	s->until = s->pairs ? later(now->mono, (uint32_t)set->ban_time_max) : 0;
+	s->until = s->pairs ? ab_entry_later(now->mono, (uint32_t)set->ban_time_max)
+						: 0;
 }
 
 static void roll_window(struct ab_entry *e, uint32_t length, uint32_t now_s)
@@ -238,7 +236,7 @@ static void roll_window(struct ab_entry *e, uint32_t length, uint32_t now_s)
 		e->own[1] = e->own[0];
 		e->others[1] = e->others[0];
 		e->own[0] = e->others[0] = 0;
-		set_distinct(e, 0, maps[0]);
+		ab_entry_set_distinct(e, 0, maps[0]);
 	} else {
 		clear_counts(e);
 	}
@@ -269,8 +267,7 @@ static uint8_t add8(uint32_t level, uint32_t more)
 	return (uint8_t)(more < SLOW_MAX - level ? level + more : SLOW_MAX);
 }
 
-/* Something happened: `more` failures that nobody told of before. */
-static void touch(struct ab_entry *e, const struct ab_settings *set,
+void ab_entry_touch(struct ab_entry *e, const struct ab_settings *set,
 		const struct ab_now *now, uint32_t more)
 {
 	uint32_t level = slow_now(e, set, now);
@@ -295,13 +292,13 @@ void ab_entry_count(struct ab_slot *s, const struct ab_settings *set,
 	e->own[0] = ab_saturate16(e->own[0], weight);
 	if(thing != 0) {
 		ab_entry_distinct(e, maps);
-		set_distinct(e, ab_distinct_add(maps[0], thing), maps[1]);
+		ab_entry_set_distinct(e, ab_distinct_add(maps[0], thing), maps[1]);
 	}
 	/* while banned, `seen` tells when the last stranger was let through */
 	if(is_banned(s))
 		e->slow = add8(e->slow, slow);
 	else
-		touch(e, set, now, slow);
+		ab_entry_touch(e, set, now, slow);
 	ab_entry_set_flags(e, e->flags | AB_UNSENT_COUNT);
 }
 
@@ -317,7 +314,7 @@ void ab_entry_void(struct ab_slot *s, const struct ab_settings *set,
 			|| (s->state == AB_STATE_BANNED
 					&& ab_version_second(e->version) > epoch))
 		return;
-	begin_epoch(e, epoch);
+	ab_entry_begin_epoch(e, epoch);
 	e->repeats = 0;
 	e->slow = 0;
 	s->state = AB_STATE_NONE;
@@ -332,7 +329,7 @@ bool ab_entry_gate(struct ab_slot *s, const struct ab_settings *set,
 		return true;
 	if(now->mono - s->e->seen < (uint32_t)set->pace)
 		return false;
-	touch(s->e, set, now, 0);
+	ab_entry_touch(s->e, set, now, 0);
 	return true;
 }
 
@@ -377,16 +374,16 @@ bool ab_entry_merge(struct ab_slot *s, const struct ab_settings *set,
 	known = atomic_load_explicit(&e->extra, relaxed);
 	if(age == 1) { /* the window turned while the answer was under way */
 		e->others[1] = max16(e->others[1], others->count[0]);
-		set_distinct(e, maps[0], maps[1] | others->distinct[0]);
+		ab_entry_set_distinct(e, maps[0], maps[1] | others->distinct[0]);
 	} else {
 		e->others[0] = max16(e->others[0], others->count[0]);
 		e->others[1] = max16(e->others[1], others->count[1]);
-		set_distinct(e, maps[0] | others->distinct[0],
+		ab_entry_set_distinct(e, maps[0] | others->distinct[0],
 				maps[1] | others->distinct[1]);
 	}
 	news = (uint32_t)e->others[0] + e->others[1] - news;
 	if(news > 0)
-		touch(e, set, now, is_party(e) ? news : 0);
+		ab_entry_touch(e, set, now, is_party(e) ? news : 0);
 	return news > 0 || known != atomic_load_explicit(&e->extra, relaxed);
 }
 
@@ -435,62 +432,4 @@ void ab_entry_counts(const struct ab_slot *s, const struct ab_settings *set,
 	out->slow = slow_now(e, set, now);
 	out->repeats = (uint8_t)remembered(s, set, now);
 	out->spread = spread_of(e, out->repeats);
-}
-
-static uint64_t next_version(
-		const struct ab_entry *e, const struct ab_now *now, uint16_t node)
-{
-	uint64_t ms = now->cluster_ms, known = e->version >> 16;
-
-	return (ms > known ? ms : known + 1) << 16 | node;
-}
-
-/* What another proxy's ban was made for, so that every proxy can show it. */
-static void take_evidence(struct ab_entry *e, const struct ab_change *c)
-{
-	uint32_t mine = (uint32_t)e->own[0] + e->own[1];
-	uint32_t maps[2];
-
-	if(c->failures <= mine + e->others[0] + e->others[1])
-		return;
-	e->others[1] = 0;
-	e->others[0] = ab_saturate16(c->failures - mine, 0);
-	ab_entry_distinct(e, maps);
-	set_distinct(e, maps[0] | c->distinct, maps[1]);
-}
-
-bool ab_entry_change(struct ab_slot *s, const struct ab_settings *set,
-		const struct ab_now *now, const struct ab_change *c)
-{
-	struct ab_entry *e = s->e;
-	bool was_banned;
-
-	ab_entry_refresh(s, set, now);
-	was_banned = s->state == AB_STATE_BANNED || s->state == AB_STATE_DRY_RUN;
-	if(c->version != 0 && c->version <= e->version)
-		return false;
-	if(c->state != AB_STATE_DRY_RUN)
-		e->version = c->version ? c->version : next_version(e, now, c->node);
-	s->state = c->state;
-	s->until = later(now->mono, c->seconds);
-	touch(e, set, now, 0);
-	if(c->state == AB_STATE_UNBANNED) {
-		begin_epoch(e, ab_version_second(e->version));
-		e->since = now->mono;
-		e->repeats = 0;
-		e->slow = 0;
-		s->pairs = false;
-	} else {
-		if(!was_banned)
-			e->since = now->mono - c->ago;
-		take_evidence(e, c);
-		e->repeats =
-				(c->repeats < REPEATS_MAX ? c->repeats : REPEATS_MAX) & 15u;
-	}
-	e->proof = c->proof & 7u;
-	e->reason = c->reason & (AB_NAME_NUMBERS - 1);
-	e->origin = c->origin & (AB_NAME_NUMBERS - 1);
-	if(c->local && c->state != AB_STATE_DRY_RUN)
-		ab_entry_set_flags(e, e->flags | AB_UNSENT_STATE);
-	return true;
 }

@@ -14,7 +14,8 @@
  * - `epoch` is the cluster second of the unban (or of the ban, once it has
  *   ended) from which the counts begin. A share with an older epoch was counted
  *   before and is ignored, so old counts never ban again.
- * - A state (ban, unban) is replaced only by one of a later version.
+ * - Of two states (ban, unban) the later version decides; of two bans, see
+ *   ab_entry_change.c.
  */
 #ifndef AB_ENTRY_H
 #define AB_ENTRY_H
@@ -249,6 +250,14 @@ bool ab_entry_change(struct ab_slot *s, const struct ab_settings *set,
 
 /* About how many distinct things an entry has seen in its two windows. */
 uint32_t ab_entry_things(const struct ab_entry *e);
+
+/* Ends a state as if it had never been: of a proxy that is not believed. */
+void ab_entry_drop(struct ab_slot *s, const struct ab_settings *set,
+		const struct ab_now *now);
+
+/* Lets the counts begin anew at this cluster second, unless they have later or the
+ * entry is banned. Returns whether there were any. */
+bool ab_entry_anew(struct ab_slot *s, uint32_t second);
 
 /* The maps of distinct things: this window, the one before. A pair has one user and
  * no room for maps. */

@@ -3,13 +3,12 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
-#include "ab_sync.h"
+#include "ab_sync_trust.h"
 
 #include "ab_window.h"
 
 #include <string.h>
 
-#define DAY_MS UINT64_C(86400000)
 #define BAN_MAX_S (30u * 86400u) /* no heard-of ban is longer */
 #define TURN_S 5 /* after a window turned its predecessor is sent once more */
 
@@ -45,7 +44,9 @@ static void fill_share(struct ab_sync *s, const struct ab_view *v,
 		struct ab_share_io *io, unsigned which, uint32_t start)
 {
 	uint32_t window = (uint32_t)s->set->window;
-	struct ab_share share = {v->own[which], v->distinct[which], v->epoch,
+	/* an entry that is newer than the last forgetting does not know of it */
+	struct ab_share share = {v->own[which], v->distinct[which],
+			v->epoch > s->floor ? v->epoch : s->floor,
 			is_shared_here(s, &v->key)};
 
 	io->value_len[which] = ab_wire_share_write(&s->wire, window, start,
@@ -108,6 +109,15 @@ static void fill_state(
 
 /* --- reading back --- */
 
+/* Counted before the unban, or the end of the ban, from which on we count. What was
+ * counted in a window that began later is later, even if that proxy has not heard
+ * of it, or not any more. */
+static bool is_void(const struct ab_share *share, const struct ab_view *v,
+		uint32_t window_start)
+{
+	return share->epoch < v->epoch && window_start <= v->epoch;
+}
+
 /* A share that another proxy (or an earlier start of this one) counted. */
 static void found_share(void *arg, size_t i, unsigned which,
 		const uint8_t *field, size_t field_len, const uint8_t *value,
@@ -116,6 +126,7 @@ static void found_share(void *arg, size_t i, unsigned which,
 	struct ab_sync *s = arg;
 	const struct ab_view *v = &s->batch[s->share_of[i]];
 	uint32_t window = (uint32_t)s->set->window;
+	uint32_t start = v->wstart - which * window;
 	const struct ab_share_io *io = &s->shares[i];
 	struct ab_others *sum = &s->others[i];
 	struct ab_share share;
@@ -125,15 +136,18 @@ static void found_share(void *arg, size_t i, unsigned which,
 			|| memcmp(field, io->field, io->place_len) != 0)
 		r = AB_WIRE_LENGTH;
 	else
-		r = ab_wire_share_read(&s->wire, window, v->wstart - which * window,
-				field, field_len, value, value_len, &share);
+		r = ab_wire_share_read(&s->wire, window, start, field, field_len, value,
+				value_len, &share);
+	if(r == AB_WIRE_OK
+			&& (ab_wire_share_is_own(&s->wire, field, field_len, v->incarnation)
+					|| is_void(&share, v, start)))
+		return;
+	if(r == AB_WIRE_OK)
+		r = ab_trust_share(s, field, field_len, &share);
 	if(r != AB_WIRE_OK) {
-		s->stats.dropped[r]++;
+		ab_trust_refuse_share(s, r, field, field_len);
 		return;
 	}
-	if(ab_wire_share_is_own(&s->wire, field, field_len, v->incarnation)
-			|| share.epoch < v->epoch)
-		return;
 	sum->count[which] += share.count;
 	sum->distinct[which] |= share.distinct;
 	sum->shared |= share.shared;
@@ -164,6 +178,7 @@ int ab_sync_batch(struct ab_sync *s, const struct ab_now *now)
 	int rc;
 
 	s->now = *now;
+	s->floor = s->nodes ? ab_nodes_floor(s->nodes, s->table->owner) : 0;
 	n = ab_table_take_dirty(s->table, s->set, now, s->batch, AB_SYNC_BATCH);
 	if(n == 0) {
 		s->resend = false;
@@ -208,16 +223,33 @@ static void mark_state(struct ab_slot *slot, void *arg)
 	ab_entry_set_flags(slot->e, slot->e->flags | AB_UNSENT_STATE);
 }
 
+#define SLACK_MS 3000 /* that ends differ by on their way */
+
+/* A ban that has won, and what is left of ours in it: a longer end, or an
+ * operator's word (ab_entry_change.c). */
+static bool outlasts(const struct ab_sync *s, const struct ab_view *v,
+		const struct ab_wire_state *rec)
+{
+	return v->version == rec->version && rec->state == AB_STATE_BANNED
+		   && v->state == AB_STATE_BANNED
+		   && ((v->proof == AB_PROOF_OPERATOR
+					   && rec->proof != AB_PROOF_OPERATOR)
+				   || s->now.cluster_ms + (uint64_t)v->ttl * 1000
+							  > rec->end + SLACK_MS);
+}
+
 /*
- * An older record that arrives after ours may have replaced ours in the map.
- * Who made the newer one says it once more; nobody else does, so this ends.
+ * An older record that arrives after ours may have replaced ours in the map, and so
+ * may a later one that ours outlasts. Whose word it is says it once more; nobody else
+ * does, so this ends.
  */
 static void say_again(struct ab_sync *s, const struct ab_wire_state *rec)
 {
 	struct ab_view v;
 
 	if(ab_table_get(s->table, &rec->key, s->set, &s->now, &v) == 1
-			&& v.version > rec->version && v.origin == s->origin
+			&& (v.version > rec->version || outlasts(s, &v, rec))
+			&& v.origin == s->origin
 			&& (v.state == AB_STATE_BANNED || v.state == AB_STATE_UNBANNED))
 		ab_table_update(s->table, &rec->key, AB_FIND, s->set, &s->now,
 				mark_state, NULL);
@@ -225,8 +257,7 @@ static void say_again(struct ab_sync *s, const struct ab_wire_state *rec)
 
 /* A state that is over still says from when on failures count, as long as there
  * are shares from before it: for two windows. */
-static bool is_forgotten(
-		const struct ab_sync *s, const struct ab_wire_state *rec)
+static bool is_over(const struct ab_sync *s, const struct ab_wire_state *rec)
 {
 	uint64_t windows = 2000 * (uint64_t)s->set->window;
 
@@ -234,11 +265,16 @@ static bool is_forgotten(
 		   && rec->end <= s->now.cluster_ms - windows;
 }
 
-/* How long a state heard of still lasts here; only an allow entry has no end. */
-static uint32_t seconds_left(
+/* How long a state heard of still lasts here; only an allow entry has no end, and
+ * only an operator's ban may be longer than those that the policy makes. */
+static uint32_t seconds_left(const struct ab_sync *s,
 		const struct ab_wire_state *rec, const struct ab_now *now)
 {
-	uint32_t max = rec->key.kind == AB_KIND_ALLOW ? AB_FOR_EVER : BAN_MAX_S;
+	uint32_t max =
+			rec->key.kind == AB_KIND_ALLOW ? AB_FOR_EVER
+			: rec->state == AB_STATE_BANNED && rec->proof != AB_PROOF_OPERATOR
+					? ab_trust_longest_ban(s)
+					: BAN_MAX_S;
 	uint64_t left;
 
 	if(rec->end <= now->cluster_ms)
@@ -260,9 +296,9 @@ static void apply(struct ab_sync *s, const struct ab_wire_state *rec)
 	c.version = rec->version;
 	c.failures = rec->failures;
 	c.distinct = rec->distinct;
-	c.seconds = seconds_left(rec, &s->now);
+	c.seconds = seconds_left(s, rec, &s->now);
 	if(rec->begin < s->now.cluster_ms
-			&& s->now.cluster_ms - rec->begin < UINT64_C(365) * DAY_MS)
+			&& s->now.cluster_ms - rec->begin < UINT64_C(365) * AB_DAY_MS)
 		c.ago = (uint32_t)((s->now.cluster_ms - rec->begin) / 1000);
 	c.reason = ab_names_intern(
 			names, s->table->owner, rec->reason, strlen(rec->reason));
@@ -270,6 +306,8 @@ static void apply(struct ab_sync *s, const struct ab_wire_state *rec)
 			names, s->table->owner, rec->origin, strlen(rec->origin));
 	s->guard.judge = judge_of(s);
 	ab_guard_apply(&s->guard, &rec->key, &c, &out);
+	if(out.ok && out.news && s->nodes)
+		ab_nodes_told(s->nodes, rec->origin, s->now.cluster_ms, true);
 	s->stats.states_applied++;
 	tell(s, &out);
 }
@@ -280,7 +318,7 @@ static bool read_state(struct ab_sync *s, const struct ab_wire *w,
 {
 	enum ab_wire_result r = ab_wire_state_read(w, bytes, len, rec);
 
-	if(r == AB_WIRE_OK && (rec->version >> 16) > s->now.cluster_ms + DAY_MS)
+	if(r == AB_WIRE_OK && (rec->version >> 16) > s->now.cluster_ms + AB_DAY_MS)
 		r = AB_WIRE_RANGE;
 	if(r != AB_WIRE_OK)
 		s->stats.dropped[r]++;
@@ -292,11 +330,22 @@ bool ab_sync_apply(struct ab_sync *s, const struct ab_now *now,
 {
 	struct ab_wire_state rec;
 
+	enum ab_wire_result r;
+
 	s->now = *now;
+	if(ab_forget_is(bytes, len)) {
+		ab_trust_apply_forget(s, bytes, len);
+		return true;
+	}
 	if(!read_state(s, &s->wire, bytes, len, &rec))
 		return true;
-	if(is_forgotten(s, &rec))
+	if(is_over(s, &rec))
 		return false;
+	r = ab_trust_state(s, &rec);
+	if(r != AB_WIRE_OK) {
+		s->stats.dropped[r]++;
+		return r != AB_WIRE_FORGOTTEN;
+	}
 	apply(s, &rec);
 	say_again(s, &rec);
 	return true;

@@ -19,6 +19,7 @@
 #define AB_SYNC_H
 
 #include "ab_guard.h"
+#include "ab_nodes.h"
 #include "ab_wire.h"
 
 #define AB_SYNC_BATCH 256
@@ -68,6 +69,7 @@ struct ab_sync_stats
 	uint64_t batches, failed_batches;
 	uint64_t shares_sent, states_sent, states_applied;
 	uint64_t dropped[AB_WIRE_RESULTS]; /* records refused, by cause */
+	uint64_t clipped;				   /* shares that claimed too much */
 };
 
 struct ab_sync
@@ -82,11 +84,21 @@ struct ab_sync
 	/* told of each ban or unban that this process made or took over */
 	void (*news)(void *arg, const struct ab_judgement *what);
 	void *news_arg;
+	/* told when a proxy was forgotten by another's word; may be NULL */
+	void (*forgot)(
+			const struct ab_forgotten *f, const struct ab_dropped *dropped);
+	/* told once a minute of a proxy that changes too much; may be NULL */
+	void (*flooded)(const char *origin);
 	struct ab_sync_stats stats;
+	struct ab_nodes *nodes; /* NULL: everybody is believed */
+	uint32_t
+			peer_changes; /* of one proxy that are believed in a minute; 0: all */
+	bool loading; /* the map is being read: no such limit, as it may be large */
 	/* private */
 	bool resend; /* previous windows too, until all is sent */
 	uint32_t ttl_known[AB_WIRE_COUNT_BUCKETS]; /* start of the window whose
 												  key got its TTL from us */
+	uint32_t floor;							   /* ab_nodes_floor() */
 	struct ab_now now;
 	struct ab_view batch[AB_SYNC_BATCH];
 	struct ab_share_io shares[AB_SYNC_BATCH];
@@ -106,10 +118,22 @@ void ab_sync_connected(struct ab_sync *s, const struct ab_now *now, bool lost);
  */
 int ab_sync_batch(struct ab_sync *s, const struct ab_now *now);
 
+/*
+ * More failures than this one share does not hold (docs/policy.md has the limits that
+ * counts are judged by): a proxy that has seen so many has banned by itself, and more
+ * would change nothing but the slow level.
+ */
+uint32_t ab_sync_share_max(const struct ab_sync *s);
+
 /* Applies one record of the log or the map, whatever it is. False: its time is
- * over for two windows, so the map need not keep it. */
+ * over for two windows, or its proxy is forgotten, so the map need not keep it. */
 bool ab_sync_apply(struct ab_sync *s, const struct ab_now *now,
 		const uint8_t *bytes, size_t len);
+
+/* Forgets a proxy, or hears that it is back; `f` as it was read or made. What it left
+ * is dropped from the table. */
+void ab_sync_forget(struct ab_sync *s, const struct ab_now *now,
+		const struct ab_forgotten *f, struct ab_dropped *out);
 
 /* One state of the table as a record of `w`. Returns its length. */
 size_t ab_sync_record(const struct ab_wire *w, struct ab_names *names,

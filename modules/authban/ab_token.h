@@ -44,6 +44,7 @@ struct ab_token
 	struct ab_addr addr;
 	uint32_t expiry; /* cluster seconds */
 	uint8_t nonce_check[3];
+	bool old; /* made with the key of before; whoever has two fills it in */
 };
 
 #define AB_TOKEN_STEP 64   /* seconds */

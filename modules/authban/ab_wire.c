@@ -28,8 +28,8 @@ static const uint8_t state_label[] = {'s', 't', 'a', 't', 'e'};
 
 const char *ab_wire_result_name(enum ab_wire_result r)
 {
-	static const char *const names[AB_WIRE_RESULTS] = {
-			"ok", "length", "version", "unsigned", "mac", "range"};
+	static const char *const names[AB_WIRE_RESULTS] = {"ok", "length",
+			"version", "unsigned", "mac", "range", "forgotten", "too_many"};
 
 	return (size_t)r < AB_WIRE_RESULTS ? names[r] : "unknown";
 }
@@ -140,14 +140,70 @@ static uint8_t *put_text(uint8_t *p, const char *text)
 	return p;
 }
 
+/* --- MACs --- */
+
+/* Whether the first n bytes of a MAC over `data` are these, with either key. */
+static bool fits(const struct ab_wire *w, const uint8_t *data, size_t len,
+		const uint8_t *mac, size_t n)
+{
+	uint8_t full[AB_MAC_LEN];
+
+	w->mac.sign(w->mac.key, data, len, full);
+	if(ab_mac_equal(full, mac, n))
+		return true;
+	if(!w->mac_old.sign)
+		return false;
+	w->mac_old.sign(w->mac_old.key, data, len, full);
+	return ab_mac_equal(full, mac, n);
+}
+
+#define LABEL_MAX 15
+#define OTHER_MAX (LABEL_MAX + 1 + AB_WIRE_PREFIX_MAX + AB_WIRE_SIGNED_MAX)
+
+static size_t other_data(const struct ab_wire *w, const char *label,
+		const uint8_t *bytes, size_t len, uint8_t data[static OTHER_MAX])
+{
+	size_t n = strlen(label);
+	uint8_t *p;
+
+	memcpy(data, label, n);
+	p = put_text(data + n, w->prefix);
+	memcpy(p, bytes, len);
+	return (size_t)(p - data) + len;
+}
+
+size_t ab_wire_sign(const struct ab_wire *w, const char *label,
+		const uint8_t *bytes, size_t len, uint8_t *out)
+{
+	uint8_t data[OTHER_MAX], full[AB_MAC_LEN];
+
+	if(!w->mac.sign)
+		return 0;
+	w->mac.sign(w->mac.key, data, other_data(w, label, bytes, len, data), full);
+	memcpy(out, full, AB_WIRE_MAC_LEN);
+	return AB_WIRE_MAC_LEN;
+}
+
+bool ab_wire_fits(const struct ab_wire *w, const char *label,
+		const uint8_t *bytes, size_t len,
+		const uint8_t mac[static AB_WIRE_MAC_LEN])
+{
+	uint8_t data[OTHER_MAX];
+
+	return len <= AB_WIRE_SIGNED_MAX
+		   && fits(w, data, other_data(w, label, bytes, len, data), mac,
+				   AB_WIRE_MAC_LEN);
+}
+
 /* --- shares --- */
 
+#define SHARE_DATA (6 + AB_WIRE_PREFIX_MAX + 8 + AB_WIRE_FIELD_MAX + SHARE_BODY)
+
 /* MAC over: "share", the cluster, the window, the field, the body. */
-static void sign_share(const struct ab_wire *w, uint32_t window, uint32_t start,
-		const uint8_t *field, size_t field_len, const uint8_t *body,
-		uint8_t out[static AB_MAC_LEN])
+static size_t share_data(const struct ab_wire *w, uint32_t window,
+		uint32_t start, const uint8_t *field, size_t field_len,
+		const uint8_t *body, uint8_t data[static SHARE_DATA])
 {
-	uint8_t data[6 + AB_WIRE_PREFIX_MAX + 8 + AB_WIRE_FIELD_MAX + SHARE_BODY];
 	uint8_t *p;
 
 	memcpy(data, share_label, sizeof(share_label));
@@ -155,15 +211,14 @@ static void sign_share(const struct ab_wire *w, uint32_t window, uint32_t start,
 	p = ab_put(ab_put(p, window, 4), start, 4);
 	memcpy(p, field, field_len);
 	memcpy(p + field_len, body, SHARE_BODY);
-	p += field_len + SHARE_BODY;
-	w->mac.sign(w->mac.key, data, (size_t)(p - data), out);
+	return (size_t)(p - data) + field_len + SHARE_BODY;
 }
 
 size_t ab_wire_share_write(const struct ab_wire *w, uint32_t window,
 		uint32_t start, const uint8_t *field, size_t field_len,
 		const struct ab_share *share, uint8_t out[static AB_WIRE_SHARE_MAX])
 {
-	uint8_t full[AB_MAC_LEN];
+	uint8_t data[SHARE_DATA], full[AB_MAC_LEN];
 	uint8_t *p = out;
 
 	*p++ = AB_WIRE_VERSION;
@@ -174,7 +229,8 @@ size_t ab_wire_share_write(const struct ab_wire *w, uint32_t window,
 	p = ab_put(p, share->epoch, 4);
 	if(!w->mac.sign)
 		return SHARE_BODY;
-	sign_share(w, window, start, field, field_len, out, full);
+	w->mac.sign(w->mac.key, data,
+			share_data(w, window, start, field, field_len, out, data), full);
 	memcpy(p, full, SHARE_MAC);
 	return AB_WIRE_SHARE_MAX;
 }
@@ -203,17 +259,17 @@ enum ab_wire_result ab_wire_share_read(const struct ab_wire *w, uint32_t window,
 	enum ab_wire_result r =
 			check_head(w, value, len, want, FLAG_SIGNED | FLAG_SHARED);
 	const uint8_t *p = value + 2;
-	uint8_t full[AB_MAC_LEN];
+	uint8_t data[SHARE_DATA];
 
 	if(r != AB_WIRE_OK)
 		return r;
 	if(len != want || field_len < 11 || field_len > AB_WIRE_FIELD_MAX)
 		return AB_WIRE_LENGTH;
-	if(w->mac.sign) {
-		sign_share(w, window, start, field, field_len, value, full);
-		if(!ab_mac_equal(full, value + SHARE_BODY, SHARE_MAC))
-			return AB_WIRE_MAC;
-	}
+	if(w->mac.sign
+			&& !fits(w, data,
+					share_data(w, window, start, field, field_len, value, data),
+					value + SHARE_BODY, SHARE_MAC))
+		return AB_WIRE_MAC;
 	out->count = (uint16_t)ab_get(&p, 2);
 	out->distinct = (uint32_t)ab_get(&p, 4);
 	out->epoch = (uint32_t)ab_get(&p, 4);
@@ -223,22 +279,23 @@ enum ab_wire_result ab_wire_share_read(const struct ab_wire *w, uint32_t window,
 
 /* --- states --- */
 
-static void sign_state(const struct ab_wire *w, const uint8_t *body, size_t len,
-		uint8_t out[static AB_MAC_LEN])
+#define STATE_DATA (6 + AB_WIRE_PREFIX_MAX + STATE_BODY_MAX)
+
+static size_t state_data(const struct ab_wire *w, const uint8_t *body,
+		size_t len, uint8_t data[static STATE_DATA])
 {
-	uint8_t data[6 + AB_WIRE_PREFIX_MAX + STATE_BODY_MAX];
 	uint8_t *p;
 
 	memcpy(data, state_label, sizeof(state_label));
 	p = put_text(data + sizeof(state_label), w->prefix);
 	memcpy(p, body, len);
-	w->mac.sign(w->mac.key, data, (size_t)(p - data) + len, out);
+	return (size_t)(p - data) + len;
 }
 
 size_t ab_wire_state_write(const struct ab_wire *w,
 		const struct ab_wire_state *s, uint8_t out[static AB_WIRE_STATE_MAX])
 {
-	uint8_t full[AB_MAC_LEN];
+	uint8_t data[STATE_DATA], full[AB_MAC_LEN];
 	uint8_t *p = out;
 
 	*p++ = AB_WIRE_VERSION;
@@ -258,15 +315,15 @@ size_t ab_wire_state_write(const struct ab_wire *w,
 	p = put_text(p, s->reason);
 	p = put_text(p, s->origin);
 	if(w->mac.sign) {
-		sign_state(w, out, (size_t)(p - out), full);
+		w->mac.sign(w->mac.key, data,
+				state_data(w, out, (size_t)(p - out), data), full);
 		memcpy(p, full, STATE_MAC);
 		p += STATE_MAC;
 	}
 	return (size_t)(p - out);
 }
 
-/* A length byte and that many bytes, before `end`. */
-static bool get_text(
+bool ab_wire_text(
 		const uint8_t **p, const uint8_t *end, char out[static AB_NAME_LEN + 1])
 {
 	size_t n;
@@ -308,18 +365,15 @@ enum ab_wire_result ab_wire_state_read(const struct ab_wire *w,
 	enum ab_wire_result r =
 			check_head(w, bytes, len, STATE_FIXED + 2 + mac, FLAG_SIGNED);
 	const uint8_t *p = bytes + 2, *end;
-	uint8_t full[AB_MAC_LEN];
+	uint8_t data[STATE_DATA];
 
 	if(r != AB_WIRE_OK)
 		return r;
 	if(len > AB_WIRE_STATE_MAX || len - mac > STATE_BODY_MAX)
 		return AB_WIRE_LENGTH;
 	end = bytes + len - mac;
-	if(mac) {
-		sign_state(w, bytes, len - mac, full);
-		if(!ab_mac_equal(full, end, STATE_MAC))
-			return AB_WIRE_MAC;
-	}
+	if(mac && !fits(w, data, state_data(w, bytes, len - mac, data), end, mac))
+		return AB_WIRE_MAC;
 	memset(out, 0, sizeof(*out));
 	out->key.kind = (uint8_t)ab_get(&p, 1);
 	out->key.plen = (uint8_t)ab_get(&p, 1);
@@ -334,8 +388,8 @@ enum ab_wire_result ab_wire_state_read(const struct ab_wire *w,
 	out->end = ab_get(&p, 8);
 	out->failures = (uint16_t)ab_get(&p, 2);
 	out->distinct = (uint32_t)ab_get(&p, 4);
-	if(!get_text(&p, end, out->reason) || !get_text(&p, end, out->origin)
-			|| p != end)
+	if(!ab_wire_text(&p, end, out->reason)
+			|| !ab_wire_text(&p, end, out->origin) || p != end)
 		return AB_WIRE_LENGTH;
 	return state_in_range(out) ? AB_WIRE_OK : AB_WIRE_RANGE;
 }

@@ -47,7 +47,9 @@
 
 struct ab_wire
 {
-	struct ab_mac mac; /* sign == NULL: no cluster key */
+	struct ab_mac mac;	   /* sign == NULL: no cluster key */
+	struct ab_mac mac_old; /* a second key that is believed, never used to sign;
+							  sign == NULL: none */
 	char prefix[AB_WIRE_PREFIX_MAX + 1];
 	unsigned shards; /* 1..AB_WIRE_SHARDS_MAX; 0 is 1 */
 	uint8_t node[4]; /* this proxy: hash of its name */
@@ -59,12 +61,15 @@ enum ab_wire_result
 	AB_WIRE_OK = 0,
 	AB_WIRE_LENGTH,			 /* too short, too long, or lengths that disagree */
 	AB_WIRE_VERSION_UNKNOWN, /* made by a newer authban */
-	AB_WIRE_UNSIGNED, /* no MAC, and we have a key; or the other way round */
-	AB_WIRE_MAC,	  /* forged, moved, or another key */
-	AB_WIRE_RANGE,	  /* a value that cannot be */
+	AB_WIRE_UNSIGNED,  /* no MAC, and we have a key; or the other way round */
+	AB_WIRE_MAC,	   /* forged, moved, or another key */
+	AB_WIRE_RANGE,	   /* a value that cannot be */
+	AB_WIRE_FORGOTTEN, /* true, but of a proxy that was forgotten (ab_nodes.h) */
+	AB_WIRE_TOO_MANY,  /* more of one proxy than are believed in a minute */
 	AB_WIRE_RESULTS
 };
 
+/* As keys of authban.status. */
 const char *ab_wire_result_name(enum ab_wire_result r);
 
 /* What one proxy counted of one source in one window. */
@@ -118,6 +123,26 @@ size_t ab_wire_share_write(const struct ab_wire *w, uint32_t window,
 enum ab_wire_result ab_wire_share_read(const struct ab_wire *w, uint32_t window,
 		uint32_t start, const uint8_t *field, size_t field_len,
 		const uint8_t *value, size_t len, struct ab_share *out);
+
+/*
+ * The MAC of a record of another kind: over the label (up to 15 bytes), the cluster,
+ * and len bytes (up to AB_WIRE_SIGNED_MAX). Writes AB_WIRE_MAC_LEN bytes, or nothing
+ * without a key. Returns how many.
+ */
+#define AB_WIRE_MAC_LEN 16
+#define AB_WIRE_SIGNED_MAX 256
+size_t ab_wire_sign(const struct ab_wire *w, const char *label,
+		const uint8_t *bytes, size_t len, uint8_t *out);
+
+/* Whether a MAC is that of one of our keys. Only with a key. */
+bool ab_wire_fits(const struct ab_wire *w, const char *label,
+		const uint8_t *bytes, size_t len,
+		const uint8_t mac[static AB_WIRE_MAC_LEN]);
+
+/* A length byte and that many bytes, before `end`; moves *p on. False: there is no
+ * such text, or a longer one than AB_NAME_LEN, or one with a NUL. */
+bool ab_wire_text(const uint8_t **p, const uint8_t *end,
+		char out[static AB_NAME_LEN + 1]);
 
 /* A ban or an unban as proxies tell it each other. */
 struct ab_wire_state

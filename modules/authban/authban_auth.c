@@ -186,7 +186,7 @@ static bool nonce_is_ours(sip_msg_t *msg, const dig_cred_t *cred)
 
 	return authban_params.proof != AUTHBAN_PROOF_TOKEN
 		   || (cred->nonce.len > 0 && has_token(msg, cred, &token)
-				   && ab_token_has_nonce(authban_nonce_key(), &token,
+				   && ab_token_has_nonce(authban_nonce_key(token.old), &token,
 						   cred->nonce.s, (size_t)cred->nonce.len));
 }
 
@@ -417,7 +417,8 @@ static int add_token(sip_msg_t *msg, const str *hf, char *out, int size)
 	p += sizeof(open) - 1;
 	authban_addr(&addr, &msg->rcv.src_ip);
 	authban_token_make(&addr, (uint32_t)nonce_expire + TOKEN_SLACK,
-			authban_nonce_key(), nonce.s ? nonce.s : "", (size_t)nonce.len, p);
+			authban_nonce_key(false), nonce.s ? nonce.s : "", (size_t)nonce.len,
+			p);
 	p += AB_TOKEN_LEN;
 	memcpy(p, close, sizeof(close) - 1);
 	return (int)(p - out) + (int)sizeof(close) - 1;

@@ -84,8 +84,8 @@ static int append_news(struct authban_store *s, uint32_t hour)
 {
 	uint8_t value[4];
 	char log[AB_WIRE_KEY_MAX];
-	const char *add[] = {"XADD", log, "MAXLEN", "~", AUTHBAN_STORE_LOG_LENGTH,
-			"*", "g", (const char *)value};
+	const char *add[] = {"XADD", log, "MAXLEN", "~", AUTHBAN_LOG_LENGTH, "*",
+			"g", (const char *)value};
 	size_t len[8] = {0}, i;
 
 	ab_wire_log_key(&s->sync->wire, log);
@@ -154,6 +154,48 @@ struct slice
 			skip; /* records that come again, to see that the list is the same */
 };
 
+/* What a forgotten proxy said does not count, until it is back (ab_nodes.h). */
+static bool is_believed(
+		const struct authban_store *s, const struct ab_credit *record)
+{
+	struct ab_nodes *nodes = s->sync->nodes;
+	struct ab_forgotten f;
+
+	if(!nodes || atomic_load(&nodes->n_forgotten) == 0
+			|| !ab_nodes_forgotten(
+					nodes, s->sync->table->owner, record->node, &f))
+		return true;
+	return f.back != 0 && (uint64_t)record->made * 1000 >= f.back;
+}
+
+/* Facts do not tell who told them: when a proxy is forgotten all that was told goes,
+ * and is read again but for what that proxy said. */
+static void look_for_forgotten(struct authban_store *s)
+{
+	const struct ab_nodes *nodes = s->sync->nodes;
+	const struct ab_recent *told = s->sync->guard.good.told;
+	struct authban_credit *c = &s->credit;
+	uint32_t now = authban_now_mono();
+	uint64_t sum = 0;
+	int i;
+
+	if(!nodes || atomic_load(&nodes->n_forgotten) == 0)
+		return;
+	/* without its lock: what is half written is looked at once more */
+	for(i = 0; i < AB_FORGOTTEN_MAX; i++)
+		sum += nodes->forgotten[i].at;
+	if(sum == c->forgotten)
+		return;
+	c->forgotten = sum;
+	ab_recent_sweep(s->sync->guard.good.told, 0, 1, now, 0);
+	for(i = 0; i < 2; i++)
+		c->live[i] = (struct authban_credit_list){
+				.hour = c->live[i].hour, .due = c->live[i].hour != 0};
+	c->load = (struct authban_credit_list){.hour = hour_now() - 1};
+	c->oldest = hour_now() - good_time(s) / AB_CREDIT_HOUR - 1;
+	c->room = 4 * (uint64_t)told->lines * AB_RECENT_LINE;
+}
+
 static void take_record(struct authban_store *s, const authban_reply_t *reply)
 {
 	struct ab_now now = authban_now();
@@ -165,6 +207,10 @@ static void take_record(struct authban_store *s, const authban_reply_t *reply)
 	r = ab_credit_read(&s->sync->wire, (const uint8_t *)bytes, len, &record);
 	if(r != AB_WIRE_OK) {
 		s->sync->stats.dropped[r]++;
+		return;
+	}
+	if(!is_believed(s, &record)) {
+		s->sync->stats.dropped[AB_WIRE_FORGOTTEN]++;
 		return;
 	}
 	if(ab_credit_apply(&s->sync->guard.good, &record, ab_now_cluster_s(&now),
@@ -356,6 +402,7 @@ int authban_credit_work(struct authban_store *s, int64_t now)
 	if(!is_on(s))
 		return 0;
 	c->last_hour = hour_now();
+	look_for_forgotten(s);
 	if(now < authban_credit_next(s))
 		return 0;
 	if((c->n_unsent > 0 || ab_tell_is_waiting(s->sync->guard.good.tell))

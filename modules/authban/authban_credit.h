@@ -34,6 +34,7 @@ struct authban_credit
 	/* private */
 	uint64_t unsent[AUTHBAN_CREDIT_BATCH];
 	size_t n_unsent;
+	uint64_t forgotten; /* of which proxies, when last looked at: a sum */
 	uint64_t dropped;	/* of the queue, when last looked at */
 	int64_t sent_at;	/* the last batch, monotonic ms */
 	uint32_t lasting;	/* hour whose list has its end from us; 0: none */

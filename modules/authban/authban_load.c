@@ -9,9 +9,11 @@
 #include "authban_store_private.h"
 
 #include "authban_mac.h"
+#include "authban_peers.h"
 #include "authban_shared.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,7 +205,7 @@ static int forget_field(struct authban_store *s, unsigned bucket,
 	const char *del[] = {"HDEL", key, field};
 	size_t len[] = {4, 0, field_len};
 
-	if(s->expired >= DELETE_MAX)
+	if(s->expired >= s->expired_max)
 		return 0;
 	s->expired++;
 	ab_wire_map_bucket_key(&s->sync->wire, bucket, key);
@@ -241,7 +243,7 @@ static int got_bucket(void *arg, int bucket, authban_reply_t **reply)
 	return apply_bucket(s, (unsigned)bucket, *reply);
 }
 
-int authban_store_load_map(struct authban_store *s, int64_t deadline)
+static int read_map(struct authban_store *s, int64_t deadline)
 {
 	unsigned b, i;
 
@@ -257,9 +259,27 @@ int authban_store_load_map(struct authban_store *s, int64_t deadline)
 	return 0;
 }
 
+int authban_store_load_map(struct authban_store *s, int64_t deadline)
+{
+	int rc;
+
+	s->expired_max = DELETE_MAX;
+	s->sync->loading = true;
+	rc = read_map(s, deadline);
+	s->sync->loading = false;
+	return rc;
+}
+
+int authban_store_purge(struct authban_store *s, int64_t deadline)
+{
+	s->expired_max = INT_MAX;
+	return read_map(s, deadline);
+}
+
 int authban_store_resume_log(struct authban_store *s, int64_t deadline)
 {
 	if(note_log_end(s, soon(deadline)) < 0
+			|| authban_peers_load(s, soon(deadline)) < 0
 			|| authban_store_load_map(s, deadline) < 0)
 		return -1;
 	return s->quarantine.log ? 0 : authban_store_ask_log(s);

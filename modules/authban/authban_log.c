@@ -11,6 +11,8 @@
 #include "authban_shared.h"
 #include "authban_stats.h"
 
+#include "ab_text.h"
+
 #include "core/dprint.h"
 
 #include <string.h>
@@ -154,4 +156,17 @@ const char *authban_state_name(const struct ab_view *v, int mode)
 		default:
 			return v->failures ? "watched" : "none";
 	}
+}
+
+void authban_forgot(
+		const struct ab_forgotten *f, const struct ab_dropped *dropped)
+{
+	char name[4 * AB_NAME_LEN + 1], by[4 * AB_NAME_LEN + 1];
+
+	ab_text_escape(name, sizeof(name), f->name, strlen(f->name), AB_NAME_LEN);
+	ab_text_escape(by, sizeof(by), f->by, strlen(f->by), AB_NAME_LEN);
+	LM_NOTICE("node=%s event=forget by=%s bans=%u unbans=%u allowed=%u"
+			  " counts=%u\n",
+			name, by, dropped->bans, dropped->unbans, dropped->allowed,
+			dropped->counts);
 }

@@ -25,11 +25,17 @@ struct hmac_key
 	SHA256_CTX inner, outer;
 };
 
-static struct hmac_key token_key, wire_key, snapshot_key;
-static uint8_t user_key[16], nonce_key[16], upstream_key[16];
-static bool keys_shared;
+/* Everything that is derived of one cluster key. */
+struct keys
+{
+	struct hmac_key token, wire, snapshot;
+	struct ab_mac token_mac, wire_mac, snapshot_mac;
+	uint8_t user[16], nonce[16], upstream[16];
+};
 
-static struct ab_mac token_mac, wire_mac, snapshot_mac;
+/* The first is used to sign; the second, if there is one, only to check. */
+static struct keys keys[2];
+static bool keys_shared, has_old;
 
 static void hmac_prepare(struct hmac_key *k, const void *key, size_t len)
 {
@@ -83,29 +89,38 @@ int authban_random(void *out, size_t n)
 	return -1;
 }
 
-/* The cluster key as configured; 0: there is none, -1 (logged): unusable. */
-static int read_cluster_key(char *key, int size)
+/* A key of 0 bytes is none. False (logged): too short. */
+static bool long_enough(const char *param, const char *which, const char *key)
+{
+	int len = (int)strlen(key);
+
+	if(len == 0 || len >= SECRET_MIN)
+		return true;
+	LM_ERR("parameter %s gives a%s secret of %d bytes; allowed is a secret of"
+		   " %d bytes or more, the same on every proxy\n",
+			param, which, len, SECRET_MIN);
+	return false;
+}
+
+/* The cluster keys as configured; both empty: there is none. -1 (logged): they are
+ * unusable. */
+static int read_cluster_keys(char *key, char *old, int size)
 {
 	const char *param = "cluster_key";
-	int len;
 
+	old[0] = '\0';
 	if(*authban_params.cluster_key_file) {
 		param = "cluster_key_file";
-		len = authban_read_secret(
-				param, authban_params.cluster_key_file, key, size);
-		if(len < 0)
+		if(authban_read_secrets(
+				   param, authban_params.cluster_key_file, key, old, size)
+				< 0)
 			return -1;
 	} else {
-		len = (int)strlen(authban_params.cluster_key);
-		memcpy(key, authban_params.cluster_key, len + 1);
+		strcpy(key, authban_params.cluster_key);
 	}
-	if(len > 0 && len < SECRET_MIN) {
-		LM_ERR("parameter %s gives a secret of %d bytes; allowed is a secret of"
-			   " %d bytes or more, the same on every proxy\n",
-				param, len, SECRET_MIN);
-		return -1;
-	}
-	return len;
+	return long_enough(param, "", key) && long_enough(param, " second", old)
+				   ? 0
+				   : -1;
 }
 
 static void derive(const char *secret, size_t len, const char *label,
@@ -114,34 +129,46 @@ static void derive(const char *secret, size_t len, const char *label,
 	authban_hmac_sha256(secret, len, label, strlen(label), out);
 }
 
+static void derive_all(struct keys *k, const char *secret, size_t len)
+{
+	uint8_t key[AB_MAC_LEN];
+
+	derive(secret, len, "authban token 1", key);
+	hmac_prepare(&k->token, key, sizeof(key));
+	derive(secret, len, "authban wire 1", key);
+	hmac_prepare(&k->wire, key, sizeof(key));
+	derive(secret, keys_shared ? len : 0, "authban snapshot 1", key);
+	hmac_prepare(&k->snapshot, key, sizeof(key));
+	derive(secret, len, "authban user 1", key);
+	memcpy(k->user, key, sizeof(k->user));
+	derive(secret, len, "authban upstream 1", key);
+	memcpy(k->upstream, key, sizeof(k->upstream));
+	k->token_mac = (struct ab_mac){hmac_sign, &k->token};
+	k->wire_mac = (struct ab_mac){keys_shared ? hmac_sign : NULL, &k->wire};
+	k->snapshot_mac = (struct ab_mac){hmac_sign, &k->snapshot};
+}
+
 int authban_keys_init(void)
 {
-	static char secret[1025]; /* a cluster key is at most 1024 bytes long */
-	uint8_t key[AB_MAC_LEN];
-	int len = read_cluster_key(secret, sizeof(secret));
+	/* a cluster key is at most 1024 bytes long */
+	static char secret[1025], old[1025];
+	size_t len;
 
-	if(len < 0)
+	if(read_cluster_keys(secret, old, sizeof(secret)) < 0)
 		return -1;
+	len = strlen(secret);
 	keys_shared = len > 0;
-	if(len == 0) {
+	if(!keys_shared) {
 		len = AB_MAC_LEN;
 		if(authban_random(secret, len) < 0)
 			return -1;
 	}
-	derive(secret, len, "authban token 1", key);
-	hmac_prepare(&token_key, key, sizeof(key));
-	derive(secret, len, "authban wire 1", key);
-	hmac_prepare(&wire_key, key, sizeof(key));
-	derive(secret, keys_shared ? len : 0, "authban snapshot 1", key);
-	hmac_prepare(&snapshot_key, key, sizeof(key));
-	derive(secret, len, "authban user 1", key);
-	memcpy(user_key, key, sizeof(user_key));
-	derive(secret, len, "authban upstream 1", key);
-	memcpy(upstream_key, key, sizeof(upstream_key));
+	derive_all(&keys[0], secret, len);
+	has_old = *old != '\0';
+	if(has_old)
+		derive_all(&keys[1], old, strlen(old));
 	memset(secret, 0, sizeof(secret));
-	token_mac = (struct ab_mac){hmac_sign, &token_key};
-	wire_mac = (struct ab_mac){keys_shared ? hmac_sign : NULL, &wire_key};
-	snapshot_mac = (struct ab_mac){hmac_sign, &snapshot_key};
+	memset(old, 0, sizeof(old));
 	return 0;
 }
 
@@ -149,26 +176,31 @@ int authban_nonce_key_init(const char *secret)
 {
 	static const char label[] = "authban nonce 1";
 	uint8_t own[AB_MAC_LEN], key[AB_MAC_LEN];
+	int i;
 
-	if(!secret || !*secret) {
-		if(authban_random(own, sizeof(own)) < 0)
-			return -1;
-	} else {
-		hmac_sign(&token_key, secret, strlen(secret), own);
+	for(i = 0; i < 2; i++) {
+		if(i == 1 && !has_old)
+			break;
+		if(!secret || !*secret) {
+			if(authban_random(own, sizeof(own)) < 0)
+				return -1;
+		} else {
+			hmac_sign(&keys[i].token, secret, strlen(secret), own);
+		}
+		authban_hmac_sha256(own, sizeof(own), label, sizeof(label) - 1, key);
+		memcpy(keys[i].nonce, key, sizeof(keys[i].nonce));
 	}
-	authban_hmac_sha256(own, sizeof(own), label, sizeof(label) - 1, key);
-	memcpy(nonce_key, key, sizeof(nonce_key));
 	return 0;
 }
 
-const uint8_t *authban_nonce_key(void)
+const uint8_t *authban_nonce_key(bool old)
 {
-	return nonce_key;
+	return keys[old].nonce;
 }
 
-const uint8_t *authban_upstream_key(void)
+const uint8_t *authban_upstream_key(bool old)
 {
-	return upstream_key;
+	return keys[old].upstream;
 }
 
 bool authban_keys_shared(void)
@@ -176,34 +208,39 @@ bool authban_keys_shared(void)
 	return keys_shared;
 }
 
-const struct ab_mac *authban_mac_token(void)
+bool authban_keys_old(void)
 {
-	return &token_mac;
+	return has_old;
 }
 
-const struct ab_mac *authban_mac_wire(void)
+const struct ab_mac *authban_mac_token(bool old)
 {
-	return &wire_mac;
+	return &keys[old].token_mac;
 }
 
-const struct ab_mac *authban_mac_snapshot(void)
+const struct ab_mac *authban_mac_wire(bool old)
 {
-	return &snapshot_mac;
+	return &keys[old].wire_mac;
+}
+
+const struct ab_mac *authban_mac_snapshot(bool old)
+{
+	return &keys[old].snapshot_mac;
 }
 
 void authban_keyed_restore(const uint8_t key[static 16])
 {
-	memcpy(user_key, key, sizeof(user_key));
+	memcpy(keys[0].user, key, sizeof(keys[0].user));
 }
 
 void authban_keyed_key(uint8_t out[static 16])
 {
-	memcpy(out, user_key, 16);
+	memcpy(out, keys[0].user, 16);
 }
 
 uint64_t authban_keyed_hash(const void *data, size_t len)
 {
-	uint64_t h = ab_siphash13(user_key, data, len);
+	uint64_t h = ab_siphash13(keys[0].user, data, len);
 
 	return h ? h : 1;
 }

@@ -25,24 +25,28 @@ int authban_keys_init(void);
 /* Whether the keys are those of a cluster, the same on every proxy. */
 bool authban_keys_shared(void);
 
+/* Whether there is a second key, which is accepted but not used to sign. In what
+ * follows `old` asks for it; without one nothing is signed with it. */
+bool authban_keys_old(void);
+
 /* For tokens. */
-const struct ab_mac *authban_mac_token(void);
+const struct ab_mac *authban_mac_token(bool old);
 
 /* For the check of nonces in tokens (ab_token.h): made of the cluster key and
  * `secret`, that of the nonces; NULL or empty: a secret of this start. 0, or -1
  * (logged). */
 int authban_nonce_key_init(const char *secret);
-const uint8_t *authban_nonce_key(void);
+const uint8_t *authban_nonce_key(bool old);
 
 /* The same for nonces of a registrar behind this proxy. */
-const uint8_t *authban_upstream_key(void);
+const uint8_t *authban_upstream_key(bool old);
 
 /* For records in Redis; sign is NULL without a cluster key. */
-const struct ab_mac *authban_mac_wire(void);
+const struct ab_mac *authban_mac_wire(bool old);
 
 /* For the local snapshot: of the cluster key, else the same everywhere and good as a
  * checksum only. */
-const struct ab_mac *authban_mac_snapshot(void);
+const struct ab_mac *authban_mac_snapshot(bool old);
 
 /* Takes over the key of hashes of an earlier start, so that what was kept of users
  * still means them. Only without a cluster key, and before any fork. */

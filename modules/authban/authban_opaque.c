@@ -38,8 +38,8 @@ bool authban_opaque_is_old(
 	struct ab_token token;
 
 	return token_of(addr, cred, &token) == AB_TOKEN_EXPIRED
-		   && ab_token_has_nonce(authban_upstream_key(), &token, cred->nonce.s,
-				   cred->nonce.len);
+		   && ab_token_has_nonce(authban_upstream_key(token.old), &token,
+				   cred->nonce.s, cred->nonce.len);
 }
 
 bool authban_opaque_is_deleted(
@@ -160,7 +160,7 @@ static void put_token(sip_msg_t *rpl, const struct ab_addr *addr,
 	char *token = text + sizeof(open) - 1;
 
 	memcpy(text, open, sizeof(open) - 1);
-	authban_token_make(addr, TOKEN_SECONDS, authban_upstream_key(),
+	authban_token_make(addr, TOKEN_SECONDS, authban_upstream_key(false),
 			challenge->nonce.s, challenge->nonce.len, token);
 	token[AB_TOKEN_LEN] = '"';
 	if(challenge->opaque.s)

@@ -30,6 +30,7 @@ struct authban_params authban_params = {.size = 262144,
 		.redis_tls_ca = "",
 		.redis_tls_cert = "",
 		.redis_tls_key = "",
+		.peer_changes = 10000,
 		.node = "",
 		.cluster_key = "",
 		.cluster_key_file = "",
@@ -130,6 +131,7 @@ static const struct row rows[] = {
 				3600},
 		{"snapshot_max_age", ROW_NUMBER, &authban_params.snapshot_max_age, 1,
 				AB_SNAPSHOT_AGE_MAX},
+		{"peer_changes", ROW_NUMBER, &authban_params.peer_changes, 0, 1000000},
 		{"node", ROW_TEXT, &authban_params.node, 1, AB_NAME_LEN},
 		{"cluster_key", ROW_SECRET, &authban_params.cluster_key, 32, 1024},
 		{"cluster_key_file", ROW_TEXT, &authban_params.cluster_key_file, 1,
@@ -348,7 +350,7 @@ static int set_param(const char *name, modparam_t type, void *val)
 	X(mode) X(size) X(ipv4_prefix) X(ipv6_prefix) X(early) X(sync_interval) \
 	X(redis_start_timeout) X(redis) X(redis_prefix) X(redis_password_file) \
 	X(redis_shards) X(redis_tls_ca) X(redis_tls_cert) X(redis_tls_key) \
-	X(node) X(cluster_key) X(cluster_key_file) X(allow) X(allow_file) \
+	X(node) X(peer_changes) X(cluster_key) X(cluster_key_file) X(allow) X(allow_file) \
 	X(backend_timeout) X(result_map) X(challenge_limit) X(challenge_slip) \
 	X(event_callback) X(watch_replies) X(watch_403) \
 	X(snapshot) X(snapshot_interval) X(snapshot_max_age)

@@ -48,6 +48,7 @@ struct authban_params
 	const char *redis_password_file;
 	const char *redis_tls_ca, *redis_tls_cert, *redis_tls_key; /* PEM files */
 	int redis_shards; /* 0 until authban_params_check() */
+	int peer_changes; /* of one proxy that are believed in a minute; 0: all */
 	const char *node;
 	const char *cluster_key, *cluster_key_file;
 	const char *allow, *allow_file;

@@ -8,12 +8,11 @@
 #include "authban_log.h"
 #include "authban_mac.h"
 #include "authban_params.h"
+#include "authban_peers.h"
 #include "authban_shared.h"
 #include "authban_snapshot.h"
 #include "authban_stats.h"
 #include "authban_store.h"
-
-#include "ab_siphash.h"
 
 #include "core/cfg/cfg_struct.h"
 #include "core/dprint.h"
@@ -63,14 +62,12 @@ static void set_clock(struct authban_store *s)
 
 static void init_wire(struct ab_wire *w)
 {
-	static const uint8_t no_key[16];
-	uint64_t h = ab_siphash13(
-			no_key, authban_params.node, strlen(authban_params.node));
 
-	w->mac = *authban_mac_wire();
+	w->mac = *authban_mac_wire(false);
+	w->mac_old = *authban_mac_wire(true);
 	w->shards = (unsigned)authban_params.redis_shards;
 	strncpy(w->prefix, authban_params.redis_prefix, AB_WIRE_PREFIX_MAX);
-	memcpy(w->node, &h, sizeof(w->node));
+	ab_node_id(authban_params.node, w->node);
 }
 
 static void describe_server(
@@ -98,6 +95,10 @@ int authban_proc_init(const struct ab_url *url)
 	sync_core.node = authban_node_number();
 	sync_core.origin = authban_node_origin();
 	sync_core.news = on_news;
+	sync_core.nodes = authban_nodes();
+	sync_core.forgot = authban_forgot;
+	sync_core.flooded = authban_peers_flooded;
+	sync_core.peer_changes = (uint32_t)authban_params.peer_changes;
 	authban_guard_fill(&sync_core.guard);
 	authban_store_init(&store, url, &sync_core,
 			url && *url->password && authban_has_cluster_key());
@@ -166,6 +167,7 @@ static void connected(void)
 	ab_sync_connected(&sync_core, &now, store.lost);
 	if(store.lost)
 		authban_credit_lost(&store);
+	authban_peers_connected();
 	store.lost = false;
 	state->connected = 1;
 	state->role = store.role;
@@ -352,8 +354,12 @@ static void publish_state(int64_t now_ms)
 	long dropped = 0;
 	int i;
 
-	for(i = 0; i < AB_WIRE_RESULTS; i++)
+	for(i = 0; i < AB_WIRE_RESULTS; i++) {
 		dropped += (long)st->dropped[i];
+		state->refused[i] = (long)st->dropped[i];
+	}
+	state->clipped = (long)st->clipped;
+	authban_peers_refusals(st, now_ms);
 	state->batches = (long)st->batches;
 	state->shares_sent = (long)st->shares_sent;
 	state->states_sent = (long)st->states_sent;
@@ -392,6 +398,10 @@ static void work(int64_t now)
 	}
 	if(online && authban_store_listen(&store) < 0)
 		disconnected();
+	/* before anything else is told: that we are back, if we were forgotten */
+	if(authban_store_fd(&store) >= 0 && now >= authban_peers_next()
+			&& authban_peers_work(&store, now) < 0)
+		disconnected();
 	if(authban_store_fd(&store) >= 0 && ab_table_has_dirty(sync_core.table)
 			&& now - last_batch >= authban_params.sync_interval)
 		send_batch(now);
@@ -412,6 +422,8 @@ static int sleep_ms(int64_t now)
 		/* a Redis that does not answer XREAD has to be noticed in time */
 		if(authban_store_deadline(&store) < until)
 			until = authban_store_deadline(&store);
+		if(authban_peers_next() < until)
+			until = authban_peers_next();
 		/* announce first, look afterwards: no mark slips in between */
 		ab_table_sync_sleeps(sync_core.table);
 		if(ab_table_has_dirty(sync_core.table)

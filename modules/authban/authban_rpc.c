@@ -149,7 +149,8 @@ static void rpc_status(rpc_t *rpc, void *ctx)
 					   set.ban_time_max)
 					   < 0
 			|| add_redis(rpc, h, j.table) < 0
-			|| authban_rpc_add_sync(rpc, h) < 0)
+			|| authban_rpc_add_sync(rpc, h) < 0
+			|| authban_rpc_add_peers(rpc, h) < 0)
 		authban_rpc_failed(rpc, ctx);
 }
 
@@ -212,6 +213,8 @@ static const char *allow_del_doc[] = {
 	"Takes an entry off the allow-list of every proxy. Parameter: ip|cidr", 0};
 static const char *allow_list_doc[] = {
 	"The allow-list. Parameters: [limit, 100 by default] [offset]", 0};
+static const char *forget_doc[] = {
+	"Drops what one proxy contributed, on every proxy. Parameter: node", 0};
 static const char *allow_reload_doc[] = {
 	"Reads allow_file again, on this proxy", 0};
 
@@ -229,6 +232,7 @@ rpc_export_t authban_rpcs[] = {
 	{"authban.allow_del", authban_rpc_allow_del, allow_del_doc, 0},
 	{"authban.allow_list", authban_rpc_allow_list, allow_list_doc,
 		AUTHBAN_RPC_ARRAY},
+	{"authban.forget", authban_rpc_forget, forget_doc, 0},
 	{"authban.allow_reload", authban_rpc_allow_reload, allow_reload_doc, 0},
 	{0, 0, 0, 0}
 };

@@ -52,6 +52,11 @@ void authban_rpc_failed(rpc_t *rpc, void *ctx);
 void authban_rpc_ban(rpc_t *rpc, void *ctx);
 void authban_rpc_unban(rpc_t *rpc, void *ctx);
 
+/* authban_rpc_peers.c */
+void authban_rpc_forget(rpc_t *rpc, void *ctx);
+/* Adds what was refused, and the proxies, to an open struct. <0: no room. */
+int authban_rpc_add_peers(rpc_t *rpc, void *h);
+
 /* authban_rpc_get.c */
 void authban_rpc_get(rpc_t *rpc, void *ctx);
 

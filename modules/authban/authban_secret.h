@@ -13,4 +13,11 @@
 int authban_read_secret(
 		const char *param, const char *path, char *out, int size);
 
+/*
+ * The same for a file of one or two lines, each a secret of up to size - 1 bytes. A
+ * second one that is not there is empty. Returns how many, or -1 (logged).
+ */
+int authban_read_secrets(const char *param, const char *path, char *first,
+		char *second, int size);
+
 #endif

@@ -22,6 +22,7 @@
 static struct ab_table table;
 static int table_process = -1; /* process_no that `table` is opened for */
 static struct authban_sync_state *sync_state;
+static struct ab_nodes *nodes;
 static struct ab_recent *attempts;
 static struct ab_guard guard;
 static int wake_fd = -1;
@@ -100,7 +101,7 @@ static struct ab_recent *recent_set(uint32_t slots)
 static int good_key(uint8_t out[static 16])
 {
 	static const char label[] = "authban good 1";
-	const struct ab_mac *mac = authban_mac_wire();
+	const struct ab_mac *mac = authban_mac_wire(false);
 	uint8_t full[AB_MAC_LEN];
 
 	if(!mac->sign)
@@ -149,11 +150,13 @@ int authban_shared_init(void)
 	init_node();
 	sync_state = shm_malloc(sizeof(*sync_state));
 	attempts = recent_set(AB_ATTEMPT_SLOTS);
-	if(!sync_state || !attempts) {
+	nodes = shm_malloc(sizeof(*nodes));
+	if(!sync_state || !attempts || !nodes) {
 		SHM_MEM_ERROR;
 		return -1;
 	}
 	memset(sync_state, 0, sizeof(*sync_state));
+	memset(nodes, 0, sizeof(*nodes));
 	wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if(wake_fd < 0) {
 		LM_ERR("cannot make an eventfd: %s\n", strerror(errno));
@@ -175,6 +178,11 @@ const struct ab_table *authban_table(void)
 struct authban_sync_state *authban_sync_state(void)
 {
 	return sync_state;
+}
+
+struct ab_nodes *authban_nodes(void)
+{
+	return nodes;
 }
 
 struct ab_recent *authban_attempts(void)

@@ -7,6 +7,7 @@
 #define AUTHBAN_SHARED_H
 
 #include "ab_guard.h"
+#include "ab_nodes.h"
 #include "ab_recent.h"
 #include "ab_trouble.h"
 #include "ab_url.h"
@@ -21,7 +22,9 @@ struct authban_sync_state
 	_Atomic int connected;
 	_Atomic int role; /* 0 unknown, 1 master, 2 replica */
 	_Atomic long lag_ms, batches, shares_sent, states_sent, states_applied;
-	_Atomic long dropped; /* records refused */
+	_Atomic long dropped; /* records refused, in all and by cause */
+	_Atomic long refused[AB_WIRE_RESULTS];
+	_Atomic long clipped; /* shares that claimed too much */
 	_Atomic long errors;
 	_Atomic long trouble[AB_TROUBLES]; /* the same by kind, and wrong types */
 	_Atomic long reconnects;
@@ -48,6 +51,9 @@ int authban_shared_init(void);
 const struct ab_table *authban_table(void);
 
 struct authban_sync_state *authban_sync_state(void);
+
+/* The proxies of the cluster. */
+struct ab_nodes *authban_nodes(void);
 
 /* Answers seen lately. */
 struct ab_recent *authban_attempts(void);

@@ -114,7 +114,7 @@ static void begin(struct ab_sync *sync, bool redis_clock)
 		give_up("open");
 		return;
 	}
-	writer.mac = authban_snapshot_mac();
+	writer.mac = authban_snapshot_mac(false);
 	writer.put = put;
 	ab_snapshot_begin(&writer, &head);
 	fact_line = 0;

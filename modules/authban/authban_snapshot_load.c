@@ -51,9 +51,10 @@ bool authban_snapshot_clock_kept(void)
 	return clock_kept;
 }
 
-struct ab_snapshot_mac authban_snapshot_mac(void)
+struct ab_snapshot_mac authban_snapshot_mac(bool old)
 {
-	struct ab_snapshot_mac m = {*authban_mac_snapshot(), authban_keys_shared()};
+	struct ab_snapshot_mac m = {
+			*authban_mac_snapshot(old), authban_keys_shared()};
 
 	return m;
 }
@@ -222,12 +223,18 @@ static int verify(struct load *l)
 	struct ab_snapshot_moment now;
 	char why[64];
 
-	reader = (struct ab_snapshot_reader){.mac = authban_snapshot_mac(),
+	reader = (struct ab_snapshot_reader){.mac = authban_snapshot_mac(false),
 			.get = get,
 			.head = take_head,
 			.go_on = go_on,
 			.arg = l};
 	r = ab_snapshot_read(&reader);
+	if(r == AB_SNAPSHOT_MAC && authban_keys_old()) {
+		reader.mac = authban_snapshot_mac(true);
+		l->at = l->len = 0;
+		if(lseek(l->fd, 0, SEEK_SET) == 0)
+			r = ab_snapshot_read(&reader);
+	}
 	if(r != AB_SNAPSHOT_OK)
 		return ignore(ab_snapshot_result_name(r));
 	authban_snapshot_moment(&now);

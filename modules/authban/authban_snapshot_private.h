@@ -12,7 +12,8 @@
 /* Now on every clock. */
 void authban_snapshot_moment(struct ab_snapshot_moment *out);
 
-struct ab_snapshot_mac authban_snapshot_mac(void);
+/* Of the key, or of the one that is still accepted (authban_mac.h). */
+struct ab_snapshot_mac authban_snapshot_mac(bool old);
 
 /* Whether cluster time is Redis's by the snapshot that was read, so that the next one
  * may say so too while Redis is away. */

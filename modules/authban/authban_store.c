@@ -60,8 +60,8 @@ int authban_store_run(struct authban_store *s, authban_pipe_got_f got,
 static int append_state(struct authban_store *s, const struct ab_state_io *io)
 {
 	char log[AB_WIRE_KEY_MAX];
-	const char *add[] = {"XADD", log, "MAXLEN", "~", AUTHBAN_STORE_LOG_LENGTH,
-			"*", "r", (const char *)io->record};
+	const char *add[] = {"XADD", log, "MAXLEN", "~", AUTHBAN_LOG_LENGTH, "*",
+			"r", (const char *)io->record};
 	const char *set[] = {"HSET", io->map_key, (const char *)io->field,
 			(const char *)io->record};
 	size_t add_len[8], set_len[4] = {4, strlen(io->map_key), io->field_len,

@@ -40,6 +40,7 @@ struct authban_store
 	int expired;	  /* fields of the map to be deleted, this time */
 	struct authban_quarantine quarantine;
 	struct authban_credit credit;
+	int expired_max;
 };
 
 /* `url` NULL: no Redis. It must stay valid, and `sync` too. `remote_allowed`: see

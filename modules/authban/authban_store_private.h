@@ -8,10 +8,9 @@
 
 #include "authban_store.h"
 
-#define WRITE (-1) /* tag of a command whose answer says nothing */
+#define AUTHBAN_LOG_LENGTH "100000" /* entries that Redis keeps, about */
 
-/* entries of the log that Redis keeps, about */
-#define AUTHBAN_STORE_LOG_LENGTH "100000"
+#define WRITE (-1) /* tag of a command whose answer says nothing */
 
 /* Takes over the error of a connection. Returns -1. */
 int authban_store_fail(struct authban_store *s, const struct authban_redis *r);
@@ -51,6 +50,9 @@ int authban_store_load_map(struct authban_store *s, int64_t deadline);
 
 /* The log can be read again: goes on as after an opening. 0, or -1 with s->error. */
 int authban_store_resume_log(struct authban_store *s, int64_t deadline);
+
+/* Reads the map and deletes from it what is forgotten or over. 0 or -1. */
+int authban_store_purge(struct authban_store *s, int64_t deadline);
 
 /* Asks Redis to answer when the log grows. 0 or -1. */
 int authban_store_ask_log(struct authban_store *s);

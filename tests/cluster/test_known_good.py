@@ -210,6 +210,22 @@ def test_what_a_liar_can_do(three, source):
     assert after["redis"] == "connected" and after["redis_errors"] == status(one)["redis_errors"]
 
 
+def test_a_forgotten_proxy():
+    """authban.forget takes what that proxy told, and nothing else."""
+    with fleet(3) as (_, (one, two, third)):
+        sources = ["127.83.0.1", "127.83.0.2"]
+        for node, source in zip((one, third), sources):
+            assert register(node, source) == [200]
+        wait_heard([two], [0], 4)
+        third.rpc("authban.forget", one.node)
+        wait_for(lambda: status(two)["facts_heard"] == 6 and status(two)["facts_loading"] == "no", 3, "all is read again")
+        for source in sources:
+            attack(two, source)
+        statuses = [register(two, source, 2) for source in sources]
+        print("\nknown-good: proxy forgotten: its phone at B %s, that of another %s" % tuple(statuses))
+        assert 200 not in statuses[0] and statuses[1] == [200, 200]
+
+
 def test_on_a_redis_cluster(source):
     """The lists go round among the masters from hour to hour, the log stays: each reads both."""
     with Cluster() as cluster, fleet(2, redis=cluster) as (_, (one, two)):
@@ -219,11 +235,12 @@ def test_on_a_redis_cluster(source):
         attack(two, source)
         statuses = register(two, source, 3)
         with make_proxy(cluster, 3) as late:
-            wait_for(lambda: heard(late) == 2, 5, "it is read at a start")
+            row = status(late)
         used = {name: cluster.errors(name) for name in ("CROSSSLOT", "MOVED", "NOPERM")}
-        print("\nknown-good on a Redis Cluster: phone at B %s, list at the home node %s, errors %s" % (
-            statuses, owner is cluster.owner(0), used))
-        assert statuses == [200] * 3 and not any(used.values())
+        print("\nknown-good on a Redis Cluster: phone at B %s, heard at a start %d, list at the home node %s, errors %s" % (
+            statuses, row["facts_heard"], owner is cluster.owner(0), used))
+        assert statuses == [200] * 3 and row["facts_heard"] == 2 and not any(used.values())
+        assert all(status(node)["redis_errors"] == 0 for node in (one, two))
 
 
 def test_f17_a_restarted_proxy_knows_before_the_first_packet(source):

@@ -112,6 +112,14 @@ WRONG = {
     "key and file": (authban("cluster_key", LONG) + "\n" + authban("cluster_key_file", "%(long)s"),
                      ["cluster_key and cluster_key_file", "one of them"], [LONG]),
     "key file short": (authban("cluster_key_file", "%(short)s"), ["cluster_key_file", "14 bytes", "32 bytes"], [SHORT]),
+    "second key short": (authban("cluster_key_file", "%(second_short)s"),
+                         ["cluster_key_file", "second secret of 14 bytes", "32 bytes"], [SHORT, LONG]),
+    "first key short": (authban("cluster_key_file", "%(first_short)s"),
+                        ["cluster_key_file", "14 bytes", "32 bytes"], [SHORT, LONG]),
+    "three keys": (authban("cluster_key_file", "%(three)s"), ["cluster_key_file", "one or two lines"], [LONG]),
+    "an empty line before the key": (authban("cluster_key_file", "%(blank)s"),
+                                     ["cluster_key_file", "one or two lines"], [LONG]),
+    "peer_changes": (authban("peer_changes", -1), ["peer_changes is -1", "0 to 1000000"]),
     "key file missing": (authban("cluster_key_file", "%(missing)s"),
                          ["cluster_key_file", "/missing", "cannot be read", "No such file"]),
     "key file is a folder": (authban("cluster_key_file", "%(folder)s"), ["cluster_key_file", "no secret"]),
@@ -174,6 +182,9 @@ RIGHT = {
     "event routes": "event_route[authban:ban] { return; }\nevent_route[authban:campaign] { return; }",
     "cluster_key": authban("cluster_key", LONG),
     "key file": authban("cluster_key_file", "%(long)s"),
+    "key file with two keys": authban("cluster_key_file", "%(two)s"),
+    "key file with two keys from Windows": authban("cluster_key_file", "%(crlf)s"),
+    "peer_changes": authban("peer_changes", 0),
     "proof none": authban("proof", "none"),
     "proof nonce": NONCE + "\n" + BITS,
     "proof nonce in a cluster": "\n".join((NONCE, BITS, LOCAL_REDIS, auth("secret", LONG))),
@@ -192,11 +203,13 @@ RIGHT = {
 @pytest.fixture
 def files(tmp_path):
     """Paths that stand in the tables as %(name)s."""
-    texts = {"short": SHORT + "\n", "long": LONG + "\n", "empty": ""}
+    texts = {"short": SHORT + "\n", "long": LONG + "\n", "empty": "", "two": LONG + "\nx" + LONG + "\n",
+             "crlf": LONG + "\r\nx" + LONG + "\r\n", "second_short": LONG + "\n" + SHORT, "first_short": SHORT + "\n" + LONG,
+             "three": "\n".join([LONG] * 3), "blank": "\n" + LONG}
     for name, text in texts.items():
-        (tmp_path / name).write_text(text)
+        (tmp_path / name).write_bytes(text.encode())
     (tmp_path / "folder").mkdir()
-    return {name: str(tmp_path / name) for name in ("short", "long", "empty", "missing", "folder")}
+    return {name: str(tmp_path / name) for name in [*texts, "missing", "folder"]}
 
 
 @pytest.fixture

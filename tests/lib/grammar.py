@@ -43,7 +43,7 @@ def parse_kamcmd(text):
     for line in text.splitlines():
         if line == "{":
             rows.append({})
-        elif rows and line.startswith("\t") and not line.startswith("\t\t"):
+        elif rows and line.startswith("\t") and not line.startswith(("\t\t", "\t}")):
             name, _, value = line.strip().partition(": ")
             rows[-1][name.rstrip(":")] = value
     return rows

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""authban's records in Redis (ab_wire.h), for a stranger who writes some: unsigned, or with a wrong MAC."""
+"""authban's records in Redis (ab_wire.h, ab_nodes.h): of a stranger, unsigned or with a wrong MAC, and of Node."""
+import hashlib
+import hmac
 import os
 import struct
 
 PREFIX = "authban"
 LOG = "{%s:0}:log" % PREFIX
+NODES = "{%s:0}:nodes" % PREFIX
+FORGET = "{%s:0}:forget" % PREFIX
 MARK = "{%s:0}:mark" % PREFIX
 BANNED, UNBANNED = 1, 3
 SOURCE, ALLOW, PAIR, NETWORK, USER = range(1, 6)
@@ -77,3 +81,50 @@ def share_field(source):
 
 def share_value(count=1000, signature=None):
     return struct.pack("!BBHII", VERSION, SIGNED if signature else 0, count, 0xffffffff, 0xffffffff) + (signature or b"")
+
+
+def node_id(name):
+    """What stands for a proxy's name in shares."""
+    return struct.pack("<Q", siphash13(name.encode()))[:4]
+
+
+class Node:
+    """A proxy that knows the key and says what it likes: Node(secret, "node-9").ban("192.0.2.1", now_ms).
+
+    version: of its records, and what it says that it speaks.
+    """
+
+    def __init__(self, secret, name, version=VERSION):
+        self.key = hmac.new(secret, b"authban wire 1", hashlib.sha256).digest()
+        self.name, self.version = name, version
+        self.id, self.boot, self.number = node_id(name), os.urandom(4), int.from_bytes(node_id(name)[:2], "little")
+
+    def mac(self, label, *parts):
+        data = label + bytes([len(PREFIX)]) + PREFIX.encode() + b"".join(parts)
+        return hmac.new(self.key, data, hashlib.sha256).digest()
+
+    def state(self, source, now_ms, state=BANNED, seconds=600, bits=128, proof=1, kind=SOURCE, reason=b"threshold",
+              origin=None, more=b""):
+        """A signed state; more: bytes that a later version might add."""
+        address = source if isinstance(source, bytes) else b"\0" * 10 + b"\xff\xff" + bytes(map(int, source.split(".")))
+        body = struct.pack("!BBBB16sBBBQ QQQ HI", self.version, SIGNED, kind, bits, address, state, proof, 1, 0,
+                           now_ms << 16 | self.number, now_ms, now_ms + seconds * 1000, 9, 1)
+        for text in (reason, (origin or self.name).encode()):
+            body += bytes([len(text)]) + text
+        body += more
+        return body + self.mac(b"state", body)[:16]
+
+    def share(self, source, start, count, window=600, users=1, epoch=0):
+        """(key, field, value) of a signed share."""
+        field = place(source) + self.id + self.boot + b"\1"
+        body = struct.pack("!BBHII", self.version, SIGNED, count, users, epoch)
+        mac = self.mac(b"share", struct.pack("!II", window, start), field, body)
+        return count_key(source, start, window), field, body + mac[:8]
+
+    def announcement(self, started_ms, now_ms, module=b"9.9.9", more=b""):
+        """(field, value) for NODES."""
+        body = struct.pack("!BBQQ", self.version, SIGNED, started_ms, now_ms)
+        for text in (self.name.encode(), module):
+            body += bytes([len(text)]) + text
+        body += more
+        return self.id + self.boot, body + self.mac(b"node", body)[:16]

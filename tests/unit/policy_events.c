@@ -298,14 +298,19 @@ void model_hear(struct model *m, const struct model_name *name,
 		const struct model_heard *h)
 {
 	struct model_row *w = model_row_made(m, name);
+	bool banned = w->state == AB_STATE_BANNED && w->until > m->mono;
 
+	if(banned && w->by_hand)
+		return;
 	if(!model_is_banned(w))
 		w->window = model_window(m);
 	take_counts(m, w, h);
 	w->state = AB_STATE_BANNED;
 	w->reason = h->reason;
 	w->by_hand = false;
-	w->until = m->mono + h->seconds;
+	/* ends that differ by two seconds are one */
+	if(!banned || m->mono + h->seconds > w->until + 2)
+		w->until = m->mono + h->seconds;
 	w->bans = h->bans;
 	model_state_changed(m, w);
 	if(name->kind == AB_FOUND_PAIR) { /* the source knows that it has such */

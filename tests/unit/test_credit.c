@@ -173,6 +173,10 @@ static void a_record_is_of_one_cluster_and_key(void **state)
 	assert_int_equal(read_exact(&other_name, bytes, len, &out), AB_WIRE_MAC);
 	assert_int_equal(read_exact(&no_key, bytes, len, &out), AB_WIRE_UNSIGNED);
 	assert_int_equal(ab_credit_write(&no_key, &in, bytes), 0);
+	/* while the key is changed: true, but its hashes name nobody */
+	other_key.mac_old = w.mac;
+	assert_int_equal(read_exact(&other_key, bytes, len, &out), AB_WIRE_OK);
+	assert_int_equal(out.n, 0);
 	bytes[0]++;
 	assert_int_equal(read_exact(&w, bytes, len, &out), AB_WIRE_VERSION_UNKNOWN);
 }

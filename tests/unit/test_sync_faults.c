@@ -318,6 +318,10 @@ static void a_record_that_cannot_be_is_refused(void **state)
 	/* for ever is cut to what a ban may last */
 	rec.end = UINT64_MAX;
 	assert_true(apply_record(p, &rec));
+	assert_int_equal(box_view(&p->b, &rec.key).ttl, p->b.set.ban_time_max);
+	rec.version = (now - 70000) << 16 | 1;
+	rec.proof = AB_PROOF_OPERATOR;
+	assert_true(apply_record(p, &rec));
 	assert_int_equal(box_view(&p->b, &rec.key).ttl, 30 * 86400);
 }
 
