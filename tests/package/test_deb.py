@@ -74,6 +74,17 @@ class Place:
         return sorted(os.path.relpath(os.path.join(folder, name), self.root)
                       for folder, _, names in os.walk(self.root) for name in names)
 
+    def commands(self):
+        folder = os.path.join(self.root, "usr", "bin")
+        return sorted(os.listdir(folder))
+
+    def tool(self, name, *words):
+        """What an installed command prints."""
+        done = subprocess.run([os.path.join(self.root, "usr", "bin", name), *words], capture_output=True, text=True,
+                              timeout=30, check=False, stdin=subprocess.DEVNULL)
+        assert not done.stderr, done.stderr
+        return done.stdout
+
     def modules(self):
         """The folder of the installed module."""
         (path,) = [path for path in self.files() if path.endswith("/authban.so")]
@@ -112,6 +123,10 @@ def test_installs_loads_upgrades_and_goes(deb, place):
                arguments=["-L", place.modules() + ":" + system_modules()]) as proxy:
         proxy.rpc("authban.ban", "127.30.1.1", 60)
         assert list(proxy.bans()) == ["127.30.1.1"]
+        assert "127.30.1.1" in place.tool("authban-top", "--once", "--interval", "0.1", "--socket", proxy.rpc_socket)
+        told = place.tool("authban-doctor", "--offline", "--config", proxy.config, "-L", place.modules(),
+                          "-A", 'AB_MODULE="authban.so"')
+        assert "OK    module: %s/authban.so fits the binary" % place.modules() in told, told
     newer, _ = build(NEXT)
     try:
         status, text = place.dpkg("-i", newer)
@@ -122,6 +137,19 @@ def test_installs_loads_upgrades_and_goes(deb, place):
     status, text = place.dpkg("--purge", NAME)
     print("\ndeb: files=%d left=%s" % (len(files), place.files()))
     assert status == 0 and place.files() == [] and place.state() is None, text
+
+
+def test_each_command_has_a_manual(deb, place):
+    assert place.dpkg("-i", deb)[0] == 0
+    names = place.commands()
+    assert {"authban-doctor", "authban-top"} <= set(names)
+    for name in names:
+        assert place.tool(name, "--help").startswith("usage: ")
+        page = os.path.join(place.root, "usr/share/man/man1/%s.1.gz" % name)
+        done = subprocess.run(["man", "--warnings", "-l", page], capture_output=True, text=True, timeout=20, check=False,
+                              stdin=subprocess.DEVNULL, env=dict(os.environ, LC_ALL="C.UTF-8"))
+        assert done.returncode == 0 and not done.stderr and "NAME" in done.stdout, done.stderr
+    print("\ncommands: %s" % names)
 
 
 def system_modules():
