@@ -4,10 +4,11 @@ import os
 import re
 import shutil
 import sqlite3
+import subprocess
 
 import pytest
 
-from lib import stock
+from lib import ROOT, stock
 from lib.kamailio import REALM, USERS, Proxy, module_path
 from lib.lan import PROXY, Lan, address_of, counted
 
