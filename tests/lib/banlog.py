@@ -37,6 +37,10 @@ def _attack(node):
     for host in (1, 2, 3):
         with RoundRobin([node], "127.33.1.%d" % host) as attacker:
             attacker.send(8, 500)
+    # distinct sources are estimated, and more of them leave no doubt
+    for host in (4, 5, 6, 7):
+        with RoundRobin([node], "127.33.1.%d" % host) as attacker:
+            attacker.send(1)
     for source in ("198.51.100.0/24", "2001:db8:7:7::1", "192.0.2.7", "192.0.2.8"):
         node.rpc("authban.ban", source, 600, "ip=10.0.0.1 event=ban \n\x1b[2J")
     node.rpc("authban.unban", "192.0.2.8")
