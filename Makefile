@@ -70,7 +70,7 @@ HIREDIS_LIBS ?= -lhiredis $(if $(REDIS_TLS),$(TLS_LIBS))
 MODULES_DIR ?= $(firstword $(subst :, ,$(shell PATH="$(PATH)"; \
 	$(KAMAILIO) -I 2>/dev/null | sed -n 's/.*Default paths to modules: *//p')))
 DOCDIR ?= $(PREFIX)/share/doc/authban
-TOOLS := authban-report authban-lists
+TOOLS := authban-report authban-lists authban-top authban-doctor
 TOOLDIR ?= $(PREFIX)/share/authban
 
 .PHONY: all check check-asan check-tsan test test-long test-trixie run demo \
@@ -264,10 +264,14 @@ install: all ## the module, its README, the examples and the operator's tools
 	done
 	[ ! -d etc ] || { rm -rf "$(DESTDIR)$(DOCDIR)/examples" && \
 		cp -R etc "$(DESTDIR)$(DOCDIR)/examples"; }
-	install -d "$(DESTDIR)$(TOOLDIR)/authban_lib" "$(DESTDIR)$(PREFIX)/bin"
-	install -m 644 scripts/authban_lib/*.py "$(DESTDIR)$(TOOLDIR)/authban_lib/"
+	install -d "$(DESTDIR)$(PREFIX)/bin"
+	for l in authban_lib authban_ops; do \
+		install -d "$(DESTDIR)$(TOOLDIR)/$$l" && install -m 644 \
+			scripts/$$l/*.py "$(DESTDIR)$(TOOLDIR)/$$l/" || exit 1; \
+	done
 	for t in $(TOOLS); do \
-		install -m 755 scripts/$$t "$(DESTDIR)$(TOOLDIR)/" && \
+		f=scripts/$$t; [ -f $$f ] || f=scripts/$${t#authban-}; \
+		install -m 755 $$f "$(DESTDIR)$(TOOLDIR)/$$t" && \
 		ln -sfn "$(TOOLDIR)/$$t" "$(DESTDIR)$(PREFIX)/bin/$$t" || exit 1; \
 	done
 
