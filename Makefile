@@ -2,7 +2,7 @@
 # Builds, tests and installs the Kamailio module authban. `make help` lists
 # the targets.
 #
-# Variables: BUILD (folder of all products), CC, CFLAGS, LDFLAGS, KAMAILIO
+# Variables: VERSION, BUILD (folder of all products), CC, CFLAGS, LDFLAGS, KAMAILIO
 # (the binary that will load the module), KSRC (its source tree, instead of
 # the headers that scripts/kamailio-headers fetches), V=1 (show commands),
 # PYTHON, DESTDIR, PREFIX, MODULES_DIR.
@@ -15,6 +15,7 @@ MAKEFLAGS += --no-builtin-rules
 # kamailio lies in sbin, which is not in every user's PATH
 export PATH := $(PATH):/usr/sbin:/sbin
 
+VERSION ?= 0.1
 BUILD ?= build
 B := $(BUILD)
 KAMAILIO ?= kamailio
@@ -69,11 +70,11 @@ HIREDIS_LIBS ?= -lhiredis $(if $(REDIS_TLS),$(TLS_LIBS))
 MODULES_DIR ?= $(firstword $(subst :, ,$(shell PATH="$(PATH)"; \
 	$(KAMAILIO) -I 2>/dev/null | sed -n 's/.*Default paths to modules: *//p')))
 DOCDIR ?= $(PREFIX)/share/doc/authban
-TOOLS := authban-report authban-lists
+TOOLS := authban-report authban-lists authban-top authban-doctor
 TOOLDIR ?= $(PREFIX)/share/authban
 
 .PHONY: all check check-asan check-tsan test test-long test-trixie run demo \
-	bench peers doc doc-check install uninstall format format-check lint \
+	bench peers doc doc-check install uninstall deb format format-check lint \
 	clean distclean help need-cc need-build need-check need-doc \
 	FORCE
 
@@ -189,7 +190,7 @@ check-tsan: ## threads on the core (tests/unit/tsan_*.c) under TSan
 # -s: each test prints its figure
 PYTEST := $(PYTHON) -m pytest -ra -s
 PYTEST_DIRS = $(wildcard tests/config tests/sip tests/rpc tests/cluster \
-	tests/fault tests/reports)
+	tests/fault tests/reports tests/package tests/tools)
 doc_xml := $(wildcard $(SRC)/doc/*.xml)
 
 test: ## install what is needed, build twice, run every test
@@ -263,10 +264,14 @@ install: all ## the module, its README, the examples and the operator's tools
 	done
 	[ ! -d etc ] || { rm -rf "$(DESTDIR)$(DOCDIR)/examples" && \
 		cp -R etc "$(DESTDIR)$(DOCDIR)/examples"; }
-	install -d "$(DESTDIR)$(TOOLDIR)/authban_lib" "$(DESTDIR)$(PREFIX)/bin"
-	install -m 644 scripts/authban_lib/*.py "$(DESTDIR)$(TOOLDIR)/authban_lib/"
+	install -d "$(DESTDIR)$(PREFIX)/bin"
+	for l in authban_lib authban_ops; do \
+		install -d "$(DESTDIR)$(TOOLDIR)/$$l" && install -m 644 \
+			scripts/$$l/*.py "$(DESTDIR)$(TOOLDIR)/$$l/" || exit 1; \
+	done
 	for t in $(TOOLS); do \
-		install -m 755 scripts/$$t "$(DESTDIR)$(TOOLDIR)/" && \
+		f=scripts/$$t; [ -f $$f ] || f=scripts/$${t#authban-}; \
+		install -m 755 $$f "$(DESTDIR)$(TOOLDIR)/$$t" && \
 		ln -sfn "$(TOOLDIR)/$$t" "$(DESTDIR)$(PREFIX)/bin/$$t" || exit 1; \
 	done
 
@@ -276,6 +281,10 @@ uninstall: ## take away what install put there
 	rm -f "$(DESTDIR)$(MODULES_DIR)/authban.so"
 	rm -rf "$(DESTDIR)$(DOCDIR)" "$(DESTDIR)$(TOOLDIR)"
 	for t in $(TOOLS); do rm -f "$(DESTDIR)$(PREFIX)/bin/$$t"; done
+
+deb: ## a Debian package for the kamailio of this machine, in build/deb
+	scripts/install-deps --build --deb
+	scripts/deb/build $(B)/deb $(VERSION)
 
 C_FILES = $(shell find $(SRC) $(wildcard tests) -name '*.[ch]')
 

@@ -43,6 +43,7 @@ levels='
 6 slot
 1 recent
 1 breaker
+1 blocked
 1 bytes
 6 credit
 6 snapshot

@@ -229,4 +229,7 @@ bool ab_table_must_wake(const struct ab_table *t);
 
 void ab_table_get_stats(const struct ab_table *t, struct ab_table_stats *out);
 
+/* Begins to count anew: evictions, evicted_bans, refused, lock_timeouts, locks_stolen. */
+void ab_table_reset_stats(const struct ab_table *t);
+
 #endif

@@ -334,3 +334,14 @@ void ab_table_get_stats(const struct ab_table *t, struct ab_table_stats *out)
 	out->lock_timeouts = atomic_load_explicit(&h->lock_timeouts, relaxed);
 	out->locks_stolen = atomic_load_explicit(&h->locks_stolen, relaxed);
 }
+
+void ab_table_reset_stats(const struct ab_table *t)
+{
+	struct ab_table_head *h = t->head;
+
+	atomic_store_explicit(&h->refused, 0, relaxed);
+	atomic_store_explicit(&h->evictions, 0, relaxed);
+	atomic_store_explicit(&h->evicted_bans, 0, relaxed);
+	atomic_store_explicit(&h->lock_timeouts, 0, relaxed);
+	atomic_store_explicit(&h->locks_stolen, 0, relaxed);
+}

@@ -7,6 +7,7 @@
 
 #include "authban_allow.h"
 #include "authban_auth.h"
+#include "authban_blocked.h"
 #include "authban_mac.h"
 #include "authban_params.h"
 #include "authban_shared.h"
@@ -167,7 +168,7 @@ static enum authban_verdict count(
 	if(verdict == AUTHBAN_WOULD_BLOCK)
 		count_would_block(addr);
 	else if(verdict > AUTHBAN_LOOK)
-		counter_inc(authban_counters.blocked);
+		authban_blocked(addr);
 	return verdict;
 }
 

@@ -5,10 +5,10 @@
  */
 #include "authban_early.h"
 
+#include "authban_blocked.h"
 #include "authban_params.h"
 #include "authban_check.h"
 #include "authban_shared.h"
-#include "authban_stats.h"
 
 #include "core/cfg/cfg_struct.h"
 #include "core/dprint.h"
@@ -29,7 +29,7 @@ static int on_datagram(sr_event_param_t *evp)
 	authban_addr(&addr, &rcv->src_ip);
 	if(authban_check_datagram(&addr) != AUTHBAN_BLOCK)
 		return 0;
-	counter_inc(authban_counters.blocked);
+	authban_blocked(&addr);
 	return -1;
 }
 

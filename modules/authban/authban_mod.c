@@ -15,7 +15,7 @@
  *   authban_early                   datagrams dropped before parsing
  *   authban_limit                   how many strangers are challenged
  *   authban_replies, _outcome, _opaque    attempts that others judge
- *   authban_rpc, _stats, _log       what operators see
+ *   authban_rpc, _stats, _blocked, _log   what operators see
  *   authban_events                  event routes, and their process
  *   authban_proc, _store, _load, _redis   the process that talks to Redis
  *   authban_snapshot                what outlives a restart, in a file

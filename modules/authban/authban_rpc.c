@@ -197,11 +197,14 @@ static const char *list_doc[] = {
 static const char *get_doc[] = {
 	"All that is known of one source, and why. Parameter: ip", 0};
 static const char *top_doc[] = {
-	"The worst sources. Parameters: [n, 10 by default] [failures|users]", 0};
+	"The worst sources. Parameters: [n, 10 by default]"
+	" [failures|users|blocked]", 0};
 static const char *networks_doc[] = {
 	"Networks by their failing sources. Parameter: [n, 10 by default]", 0};
 static const char *users_doc[] = {
 	"Users by the sources that fail on them. Parameter: [n, 10 by default]", 0};
+static const char *reset_doc[] = {
+	"Sets the statistics back to 0. Bans and failures stay", 0};
 static const char *ban_doc[] = {
 	"Bans on every proxy. Parameters: ip|cidr [seconds] [reason]", 0};
 static const char *unban_doc[] = {
@@ -226,6 +229,7 @@ rpc_export_t authban_rpcs[] = {
 	{"authban.networks", authban_rpc_networks, networks_doc,
 		AUTHBAN_RPC_ARRAY},
 	{"authban.users", authban_rpc_users, users_doc, AUTHBAN_RPC_ARRAY},
+	{"authban.reset", authban_rpc_reset, reset_doc, 0},
 	{"authban.ban", authban_rpc_ban, ban_doc, 0},
 	{"authban.unban", authban_rpc_unban, unban_doc, 0},
 	{"authban.allow_add", authban_rpc_allow_add, allow_add_doc, 0},

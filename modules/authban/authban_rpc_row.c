@@ -5,6 +5,7 @@
  */
 #include "authban_rpc_row.h"
 
+#include "authban_blocked.h"
 #include "authban_log.h"
 #include "authban_shared.h"
 
@@ -106,12 +107,12 @@ int authban_rpc_add_row(
 	struct ab_prefix p = {v->key.addr, v->key.plen};
 	char source[AB_PREFIX_TEXT], since[24];
 
-	return rpc->struct_add(h, "sssddsdssd", "source",
+	return rpc->struct_add(h, "sssddsdssdd", "source",
 			ab_prefix_print(&p, source), "state",
 			authban_state_name(v, j->set->mode), "reason",
 			ab_names_text(names, v->reason), "failures", (int)v->failures,
 			"users", (int)v->users, "since", authban_rpc_when(v->age, since),
 			"ttl", authban_ttl(v), "origin", ab_names_text(names, v->origin),
 			"proof", ab_proof_name((enum ab_proof)v->proof), "repeats",
-			(int)v->repeats);
+			(int)v->repeats, "blocked", (int)authban_blocked_count(&p));
 }

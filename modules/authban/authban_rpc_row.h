@@ -60,10 +60,11 @@ int authban_rpc_add_peers(rpc_t *rpc, void *h);
 /* authban_rpc_get.c */
 void authban_rpc_get(rpc_t *rpc, void *ctx);
 
-/* authban_rpc_top.c */
+/* authban_rpc_top.c; the last sets statistics back */
 void authban_rpc_top(rpc_t *rpc, void *ctx);
 void authban_rpc_networks(rpc_t *rpc, void *ctx);
 void authban_rpc_users(rpc_t *rpc, void *ctx);
+void authban_rpc_reset(rpc_t *rpc, void *ctx);
 
 /* authban_rpc_allow.c */
 void authban_rpc_allow_add(rpc_t *rpc, void *ctx);

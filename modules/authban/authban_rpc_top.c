@@ -8,9 +8,11 @@
  */
 #include "authban_rpc_row.h"
 
+#include "authban_blocked.h"
 #include "authban_explain.h"
 #include "authban_log.h"
 #include "authban_shared.h"
+#include "authban_stats.h"
 
 #include "core/mem/mem.h"
 
@@ -22,7 +24,14 @@
 enum order
 {
 	BY_FAILURES,
-	BY_THINGS
+	BY_THINGS,
+	BY_BLOCKED
+};
+
+struct top_row
+{
+	struct ab_view v;
+	uint32_t weight;
 };
 
 struct top
@@ -30,29 +39,41 @@ struct top
 	enum ab_kind kind;
 	enum order order;
 	int max, used;
-	struct ab_view *row;
+	struct top_row *row;
 };
 
 static uint32_t weight_of(const struct top *t, const struct ab_view *v)
 {
-	return t->order == BY_FAILURES ? v->failures : v->users;
+	struct ab_prefix source = {v->key.addr, v->key.plen};
+
+	switch(t->order) {
+		case BY_BLOCKED:
+			return authban_blocked_count(&source);
+		case BY_THINGS:
+			return v->users;
+		default:
+			return v->failures;
+	}
 }
 
 static void offer(struct top *t, const struct ab_view *v)
 {
-	uint32_t weight = weight_of(t, v);
+	uint32_t weight;
 	int at = t->used;
 
-	if(v->key.kind != t->kind || weight == 0
-			|| (at == t->max && weight <= weight_of(t, &t->row[at - 1])))
+	if(v->key.kind != t->kind)
+		return;
+	weight = weight_of(t, v);
+	if(weight == 0 || (at == t->max && weight <= t->row[at - 1].weight))
 		return;
 	if(t->used < t->max)
 		t->used++;
 	else
 		at--;
-	for(; at > 0 && weight_of(t, &t->row[at - 1]) < weight; at--)
+	for(; at > 0 && t->row[at - 1].weight < weight; at--)
 		t->row[at] = t->row[at - 1];
-	t->row[at] = *v;
+	t->row[at].v = *v;
+	t->row[at].weight = weight;
 }
 
 static void collect(struct top *t, const struct ab_judge *j)
@@ -111,8 +132,8 @@ static void show(rpc_t *rpc, void *ctx, struct top *t)
 
 		if(rc >= 0)
 			rc = t->kind == AB_KIND_SOURCE
-						 ? authban_rpc_add_row(rpc, h, &j, &t->row[i])
-						 : add_crowd(rpc, h, &j, &t->row[i]);
+						 ? authban_rpc_add_row(rpc, h, &j, &t->row[i].v)
+						 : add_crowd(rpc, h, &j, &t->row[i].v);
 		if(rc < 0) {
 			authban_rpc_failed(rpc, ctx);
 			break;
@@ -145,9 +166,12 @@ void authban_rpc_top(rpc_t *rpc, void *ctx)
 	if(rpc->scan(ctx, "*.S", &order) > 0) {
 		if(order.len == 5 && strncmp(order.s, "users", 5) == 0) {
 			t.order = BY_THINGS;
+		} else if(order.len == 7 && strncmp(order.s, "blocked", 7) == 0) {
+			t.order = BY_BLOCKED;
 		} else if(order.len != 8 || strncmp(order.s, "failures", 8) != 0) {
 			rpc->fault(ctx, 400,
-					"authban.top is sorted by failures or users, not by %.*s",
+					"authban.top is sorted by failures, users or blocked, not"
+					" by %.*s",
 					order.len < 32 ? order.len : 32, order.s);
 			return;
 		}
@@ -169,4 +193,13 @@ void authban_rpc_users(rpc_t *rpc, void *ctx)
 
 	if(scan_n(rpc, ctx, &t.max) == 0)
 		show(rpc, ctx, &t);
+}
+
+void authban_rpc_reset(rpc_t *rpc, void *ctx)
+{
+	void *h;
+
+	if(rpc->add(ctx, "{", &h) < 0
+			|| rpc->struct_add(h, "d", "counters", authban_stats_reset()) < 0)
+		authban_rpc_failed(rpc, ctx);
 }

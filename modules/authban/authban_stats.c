@@ -8,6 +8,7 @@
  */
 #include "authban_stats.h"
 
+#include "authban_blocked.h"
 #include "authban_shared.h"
 
 #include "core/dprint.h"
@@ -93,7 +94,25 @@ static counter_def_t defs[] = {
 int authban_stats_init(void)
 {
 	if(counter_register_array("authban", defs) >= 0)
-		return 0;
+		return authban_blocked_init();
 	LM_ERR("cannot register the counters\n");
 	return -1;
+}
+
+int authban_stats_reset(void)
+{
+	const counter_def_t *d;
+	int n = 0;
+
+	for(d = defs; d->name; d++) {
+		if(!d->handle)
+			continue;
+		counter_reset(*d->handle);
+		n++;
+	}
+	/* these are read elsewhere, so the counter framework cannot */
+	ab_table_reset_stats(authban_table());
+	atomic_store(&authban_guard_quick()->breaker->suspended, 0);
+	authban_blocked_clear();
+	return n + 2;
 }

@@ -22,4 +22,8 @@ extern struct authban_counters authban_counters;
 /* Registers all counters; before the fork. 0, or -1 (logged). */
 int authban_stats_init(void);
 
+/* Every counter back to 0, and the numbers of what was blocked of each source. What is
+ * so now (entries, bans, lag, breaker) stays. Returns how many counters. */
+int authban_stats_reset(void);
+
 #endif

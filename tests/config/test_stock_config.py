@@ -4,10 +4,11 @@ import os
 import re
 import shutil
 import sqlite3
+import subprocess
 
 import pytest
 
-from lib import stock
+from lib import ROOT, stock
 from lib.kamailio import REALM, USERS, Proxy, module_path
 from lib.lan import PROXY, Lan, address_of, counted
 
@@ -105,3 +106,13 @@ def test_an_operator_lets_somebody_in_again(lan, proxy):
     assert [status for status, _ in texts] == [0, 0, 0]
     assert here in texts[1][1]
     assert guesser.challenge()
+
+
+def test_doctor_finds_nothing_wrong(proxy):
+    """What a new user has after six lines, before anything else is set."""
+    done = subprocess.run([os.path.join(ROOT, "scripts", "doctor"), "--config", proxy.config, "--socket",
+                           proxy.rpc_socket, "-A", "LISTEN_UDP=udp:127.0.0.1:5060", "-A", "LISTEN_TCP=tcp:127.0.0.1:5060",
+                           "-A", 'ALIAS="x"', "-A", 'RPC_SOCKET="x"', "-A", 'CTL_SOCKET="unix:x"'],
+                          capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL, check=False)
+    print("\nstock doctor: status=%d lines=%d" % (done.returncode, done.stdout.count("\n")))
+    assert done.returncode == 0, done.stdout

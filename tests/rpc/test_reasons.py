@@ -255,7 +255,7 @@ def test_the_worst_first(node):
 
 @pytest.mark.parametrize("words,part", [
     (("authban.top", 0), "1 to 1000"), (("authban.top", 1001), "1 to 1000"), (("authban.top", "many"), "1 to 1000"),
-    (("authban.top", 5, "blocked"), "failures or users"), (("authban.top", 5, ""), "failures or users"),
+    (("authban.top", 5, "block"), "failures, users or blocked"), (("authban.top", 5, ""), "failures, users or blocked"),
     (("authban.networks", -1), "1 to 1000"), (("authban.users", 0), "1 to 1000")])
 def test_faults(node, words, part):
     with pytest.raises(RpcFault) as caught:
