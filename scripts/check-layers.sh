@@ -34,6 +34,7 @@ levels='
 3 names
 3 entry
 4 table
+4 evidence
 5 judge
 6 guard
 5 token
