@@ -25,11 +25,11 @@ struct hmac_key
 	SHA256_CTX inner, outer;
 };
 
-static struct hmac_key token_key, wire_key, snapshot_key;
+static struct hmac_key token_key, wire_key, snapshot_key, privacy_key;
 static uint8_t user_key[16], nonce_key[16], upstream_key[16];
 static bool keys_shared;
 
-static struct ab_mac token_mac, wire_mac, snapshot_mac;
+static struct ab_mac token_mac, wire_mac, snapshot_mac, privacy_mac;
 
 static void hmac_prepare(struct hmac_key *k, const void *key, size_t len)
 {
@@ -134,6 +134,8 @@ int authban_keys_init(void)
 	hmac_prepare(&wire_key, key, sizeof(key));
 	derive(secret, keys_shared ? len : 0, "authban snapshot 1", key);
 	hmac_prepare(&snapshot_key, key, sizeof(key));
+	derive(secret, len, "authban privacy 1", key);
+	hmac_prepare(&privacy_key, key, sizeof(key));
 	derive(secret, len, "authban user 1", key);
 	memcpy(user_key, key, sizeof(user_key));
 	derive(secret, len, "authban upstream 1", key);
@@ -142,6 +144,7 @@ int authban_keys_init(void)
 	token_mac = (struct ab_mac){hmac_sign, &token_key};
 	wire_mac = (struct ab_mac){keys_shared ? hmac_sign : NULL, &wire_key};
 	snapshot_mac = (struct ab_mac){hmac_sign, &snapshot_key};
+	privacy_mac = (struct ab_mac){hmac_sign, &privacy_key};
 	return 0;
 }
 
@@ -189,6 +192,11 @@ const struct ab_mac *authban_mac_wire(void)
 const struct ab_mac *authban_mac_snapshot(void)
 {
 	return &snapshot_mac;
+}
+
+const struct ab_mac *authban_mac_privacy(void)
+{
+	return &privacy_mac;
 }
 
 void authban_keyed_restore(const uint8_t key[static 16])

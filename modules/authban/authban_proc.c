@@ -8,6 +8,7 @@
 #include "authban_log.h"
 #include "authban_mac.h"
 #include "authban_params.h"
+#include "authban_record.h"
 #include "authban_shared.h"
 #include "authban_snapshot.h"
 #include "authban_stats.h"
@@ -331,6 +332,7 @@ static void sweep(int64_t now_ms)
 	ab_recent_sweep(authban_attempts(), sweep_part, SWEEP_PARTS, now.mono,
 			AB_ATTEMPT_SECONDS);
 	sweep_part++;
+	authban_record_sweep();
 	if(ab_breaker_tick(
 			   sync_core.guard.breaker, (uint32_t)settings.breaker, now.mono))
 		authban_breaker_news();

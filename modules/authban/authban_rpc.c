@@ -214,6 +214,18 @@ static const char *allow_list_doc[] = {
 	"The allow-list. Parameters: [limit, 100 by default] [offset]", 0};
 static const char *allow_reload_doc[] = {
 	"Reads allow_file again, on this proxy", 0};
+static const char *evidence_doc[] = {
+	"Offenders, the last one first. Parameters: [limit, 100 by default]"
+	" [offset]", 0};
+static const char *evidence_get_doc[] = {
+	"What is kept of one offender. Parameter: ip", 0};
+static const char *report_doc[] = {
+	"The same as an abuse report, XARF v4 in JSON. Parameter: ip", 0};
+static const char *erase_doc[] = {
+	"Forgets an address: its ban, counts, logins and evidence, on this proxy."
+	" Parameter: ip", 0};
+static const char *erase_user_doc[] = {
+	"Forgets a user, on this proxy. Parameter: user@realm", 0};
 
 rpc_export_t authban_rpcs[] = {
 	{"authban.status", rpc_status, status_doc, 0},
@@ -230,6 +242,12 @@ rpc_export_t authban_rpcs[] = {
 	{"authban.allow_list", authban_rpc_allow_list, allow_list_doc,
 		AUTHBAN_RPC_ARRAY},
 	{"authban.allow_reload", authban_rpc_allow_reload, allow_reload_doc, 0},
+	{"authban.evidence", authban_rpc_evidence, evidence_doc,
+		AUTHBAN_RPC_ARRAY},
+	{"authban.evidence_get", authban_rpc_evidence_get, evidence_get_doc, 0},
+	{"authban.report", authban_rpc_report, report_doc, 0},
+	{"authban.erase", authban_rpc_erase, erase_doc, 0},
+	{"authban.erase_user", authban_rpc_erase_user, erase_user_doc, 0},
 	{0, 0, 0, 0}
 };
 /* clang-format on */
