@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-#define SWEEP_PARTS 8 /* one a second */
+#define SWEEP_PLACES 8192 /* looked at in a second */
 
 static struct ab_evidence_head *arena;
 
@@ -161,6 +161,7 @@ void authban_record_sweep(void)
 	static uint32_t part;
 	struct ab_evidence e = authban_records();
 
-	ab_evidence_sweep(
-			&e, part++, SWEEP_PARTS, authban_wall_ms(), authban_now_mono());
+	ab_evidence_sweep(&e, part++,
+			ab_evidence_places(&e) / (SWEEP_PLACES + 1) + 1, authban_wall_ms(),
+			authban_now_mono());
 }
