@@ -42,6 +42,7 @@ levels='
 5 text
 5 url
 6 slot
+6 evidence_wire
 1 recent
 1 breaker
 1 bytes

@@ -146,17 +146,19 @@ static enum worth worth_of(const struct ab_evidence *e,
 {
 	if(ab_evidence_is_over(e, r, mono))
 		return WORTH_NOTHING;
+	if(r->flags & AB_EVIDENCE_IMPORTED)
+		return WORTH_ONE;
 	if(r->ban_until != 0 && (int32_t)(r->ban_until - mono) > 0)
 		return WORTH_BANNED;
 	if(r->bans > 0)
 		return WORTH_BANNED_ONCE;
-	return r->failures > 1 && !(r->flags & AB_EVIDENCE_IMPORTED) ? WORTH_SOME
-																 : WORTH_ONE;
+	return r->failures > 1 ? WORTH_SOME : WORTH_ONE;
 }
 
-/* A place for a newcomer of that worth in a locked set; AB_EVIDENCE_WAYS: none. */
+/* A place in a locked set, where what gives way may be worth so much at most;
+ * AB_EVIDENCE_WAYS: none. */
 static unsigned make_room(const struct ab_evidence *e, uint32_t set,
-		enum worth newcomer, uint32_t mono)
+		enum worth most, uint32_t mono)
 {
 	const struct ab_evidence_set *s = &e->head->set[set];
 	enum worth least = WORTH_BANNED, worth;
@@ -177,7 +179,7 @@ static unsigned make_room(const struct ab_evidence *e, uint32_t set,
 		best = way;
 		oldest = mono - r->seen;
 	}
-	if(least == WORTH_BANNED && newcomer != WORTH_BANNED) {
+	if(least > most) {
 		atomic_fetch_add_explicit(&e->head->refused, 1, relaxed);
 		return AB_EVIDENCE_WAYS;
 	}
@@ -279,7 +281,8 @@ static void count(const struct ab_evidence *e, struct ab_evidence_record *r,
 	r->transport = (uint8_t)ev->transport;
 	r->proof = (uint8_t)ev->proof;
 	r->origin = ev->origin;
-	r->flags = ev->campaign ? AB_EVIDENCE_CAMPAIGN : 0;
+	r->flags = (uint8_t)(AB_EVIDENCE_CHANGED
+						 | (ev->campaign ? AB_EVIDENCE_CAMPAIGN : 0));
 	if(ev->user)
 		r->users = ab_distinct_add(r->users, ev->user);
 	if(r->samples < AB_EVIDENCE_SAMPLES || ev->banned)
@@ -314,8 +317,8 @@ bool ab_evidence_failure(
 					e, ab_evidence_record_at(e, at.set, way), ev->mono))
 		ab_evidence_free(e, at.set, way);
 	else if(way == AB_EVIDENCE_WAYS)
-		way = make_room(
-				e, at.set, ev->banned ? WORTH_BANNED : WORTH_ONE, ev->mono);
+		way = make_room(e, at.set,
+				ev->banned ? WORTH_BANNED : WORTH_BANNED_ONCE, ev->mono);
 	if(way < AB_EVIDENCE_WAYS) {
 		s->writing = (uint8_t)(way + 1);
 		s->tag[way] = at.tag;
@@ -360,6 +363,7 @@ void ab_evidence_ban(const struct ab_evidence *e,
 		r->bans += r->bans < UINT16_MAX;
 		r->reason = reason;
 		r->ban_seconds = seconds;
+		r->flags |= AB_EVIDENCE_CHANGED;
 		r->ban_until = mono + seconds ? mono + seconds : 1;
 	}
 	ab_evidence_unlock(e, at.set);
@@ -377,6 +381,7 @@ void ab_evidence_unban(
 	r->reason = 0;
 	r->ban_seconds = 0;
 	r->ban_until = 0;
+	r->flags |= AB_EVIDENCE_CHANGED;
 	ab_evidence_unlock(e, at.set);
 }
 

@@ -89,7 +89,7 @@ struct ab_evidence_sample
 /* Of a record. */
 #define AB_EVIDENCE_CAMPAIGN 0x01u /* its network was under watch, last time */
 #define AB_EVIDENCE_IMPORTED 0x02u /* known from other nodes only */
-#define AB_EVIDENCE_SHARED 0x04u   /* the caller's mark: told to others */
+#define AB_EVIDENCE_CHANGED 0x04u  /* since it was told to others */
 
 struct ab_evidence_record
 {
@@ -99,6 +99,7 @@ struct ab_evidence_record
 	uint32_t seen;		  /* monotonic seconds of `last` */
 	uint32_t ban_until;	  /* monotonic seconds; 0: not banned by policy */
 	uint32_t ban_seconds; /* of the last ban */
+	uint32_t told;		  /* to others, monotonic seconds; 0: never */
 	uint32_t failures;
 	uint32_t guesses[AB_GUESS_COUNT]; /* their sum is `failures` */
 	uint32_t methods[AB_METHOD_COUNT];
@@ -175,6 +176,17 @@ bool ab_evidence_get(const struct ab_evidence *e,
  * `age` seconds have passed since its last failure. What was seen first hand stays. */
 bool ab_evidence_import(const struct ab_evidence *e,
 		const struct ab_evidence_record *r, uint32_t mono, uint32_t age);
+
+/*
+ * Takes what others are to be told: records of sources that were banned, seen first
+ * hand, that have changed since they were told `pause` seconds ago. They count as told
+ * from now on. Returns how many, up to max; the rest is due the next time.
+ */
+size_t ab_evidence_take_due(const struct ab_evidence *e, uint32_t mono,
+		uint32_t pause, struct ab_evidence_record *out, size_t max);
+
+/* They have forgotten: all of it is due again. */
+void ab_evidence_tell_again(const struct ab_evidence *e);
 
 /* A record's place, for lists. */
 struct ab_evidence_place

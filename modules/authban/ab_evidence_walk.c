@@ -143,6 +143,60 @@ bool ab_evidence_at(const struct ab_evidence *e, uint32_t place, uint32_t mono,
 	return live;
 }
 
+/* --- what others are told --- */
+
+struct due_job
+{
+	struct ab_evidence_record *out;
+	size_t n, max;
+	uint32_t mono, pause;
+};
+
+static void take_due(const struct ab_evidence *e, uint32_t set, unsigned way,
+		struct ab_evidence_record *r, void *arg)
+{
+	struct due_job *j = arg;
+
+	(void)set;
+	(void)way;
+	if(j->n == j->max || (r->flags & AB_EVIDENCE_IMPORTED)
+			|| !(r->flags & AB_EVIDENCE_CHANGED) || (!r->bans && !r->told)
+			|| (r->told && j->mono - r->told < j->pause)
+			|| ab_evidence_is_over(e, r, j->mono))
+		return;
+	r->flags &= (uint8_t)~AB_EVIDENCE_CHANGED;
+	r->told = j->mono ? j->mono : 1;
+	j->out[j->n++] = *r;
+}
+
+size_t ab_evidence_take_due(const struct ab_evidence *e, uint32_t mono,
+		uint32_t pause, struct ab_evidence_record *out, size_t max)
+{
+	struct due_job j = {out, 0, max, mono, pause};
+
+	if(e->head)
+		visit(e, 0, e->head->sets, take_due, &j);
+	return j.n;
+}
+
+static void forget_told(const struct ab_evidence *e, uint32_t set, unsigned way,
+		struct ab_evidence_record *r, void *arg)
+{
+	(void)e;
+	(void)set;
+	(void)way;
+	(void)arg;
+	if(r->told)
+		r->flags |= AB_EVIDENCE_CHANGED;
+	r->told = 0;
+}
+
+void ab_evidence_tell_again(const struct ab_evidence *e)
+{
+	if(e->head)
+		visit(e, 0, e->head->sets, forget_told, NULL);
+}
+
 /* --- users --- */
 
 struct user_job

@@ -13,6 +13,7 @@
 #include "authban_snapshot.h"
 #include "authban_stats.h"
 #include "authban_store.h"
+#include "authban_tell.h"
 
 #include "ab_siphash.h"
 
@@ -32,6 +33,8 @@
 #define BACKOFF_LOGIN \
 	30000				  /* ms when the server refuses us: a person must act */
 #define HEALTH_EVERY 5000 /* ms: clock, and whether Redis was emptied */
+#define TELL_EVERY 5000	  /* ms: evidence */
+#define TELL_SOON 500	  /* ms after a ban was sent */
 #define SWEEP_EVERY 1000  /* ms for one part of the table */
 #define SWEEP_PARTS 64
 #define COMPLAIN_EVERY 60000 /* ms between two lines about the same trouble */
@@ -44,7 +47,7 @@ static bool clock_known; /* cluster time has been Redis's once */
 
 /* Moments in monotonic milliseconds. */
 static int64_t next_try, next_health, next_sweep, next_complaint, next_snapshot,
-		last_batch, unsent_since, next_move;
+		last_batch, unsent_since, next_move, next_tell;
 static int backoff = BACKOFF_MIN;
 static uint32_t sweep_part;
 
@@ -165,8 +168,10 @@ static void connected(void)
 	struct ab_now now = authban_now();
 
 	ab_sync_connected(&sync_core, &now, store.lost);
-	if(store.lost)
+	if(store.lost) {
 		authban_credit_lost(&store);
+		authban_tell_again();
+	}
 	store.lost = false;
 	state->connected = 1;
 	state->role = store.role;
@@ -253,15 +258,37 @@ void authban_proc_preload(void)
 
 /* --- the loop --- */
 
+/* A ban has come or gone: evidence follows. */
+static void tell_within(int64_t ms)
+{
+	int64_t at = authban_redis_now() + ms;
+
+	if(next_tell > at)
+		next_tell = at;
+}
+
+static void listen_to_others(void)
+{
+	uint64_t states = sync_core.stats.states_applied;
+
+	if(authban_store_listen(&store) < 0)
+		disconnected();
+	if(sync_core.stats.states_applied != states)
+		tell_within(2 * TELL_SOON);
+}
+
 static void send_batch(int64_t now_ms)
 {
 	struct ab_now now = authban_now();
+	uint64_t states = sync_core.stats.states_sent;
 
 	last_batch = now_ms;
 	if(ab_sync_batch(&sync_core, &now) < 0 || authban_store_moved(&store)) {
 		disconnected();
 		return;
 	}
+	if(sync_core.stats.states_sent != states)
+		tell_within(TELL_SOON);
 	backoff = BACKOFF_MIN;
 	authban_sync_state()->nodes = (int)authban_topology_nodes(&store.topology);
 	/* a replica has taken over: whether it knows all is asked at once */
@@ -277,6 +304,7 @@ static void send_all_again(const char *why)
 	LM_WARN("Redis at %s %s: sending all again\n", authban_sync_state()->server,
 			why);
 	ab_sync_connected(&sync_core, &now, true);
+	authban_tell_again();
 	authban_credit_lost(&store);
 	store.lost = false;
 }
@@ -392,8 +420,8 @@ static void work(int64_t now)
 			connected();
 		online = authban_store_fd(&store) >= 0;
 	}
-	if(online && authban_store_listen(&store) < 0)
-		disconnected();
+	if(online)
+		listen_to_others();
 	if(authban_store_fd(&store) >= 0 && ab_table_has_dirty(sync_core.table)
 			&& now - last_batch >= authban_params.sync_interval)
 		send_batch(now);
@@ -401,6 +429,12 @@ static void work(int64_t now)
 		check_health(now);
 	if(authban_store_fd(&store) >= 0)
 		other_work(now);
+	if(authban_store_fd(&store) >= 0
+			&& (now >= next_tell || authban_record_has_erased())) {
+		next_tell = now + TELL_EVERY;
+		if(authban_tell(&store) < 0)
+			disconnected();
+	}
 	if(now >= next_sweep)
 		sweep(now);
 	publish_state(authban_redis_now());

@@ -18,6 +18,7 @@
 #define SWEEP_PLACES 8192 /* looked at in a second */
 
 static struct ab_evidence_head *arena;
+static _Atomic uint32_t *erased; /* shared */
 
 int authban_record_init(void)
 {
@@ -32,7 +33,8 @@ int authban_record_init(void)
 		return -1;
 	/* never given back, so where the block began does not matter */
 	mem = shm_malloc(bytes + 64);
-	if(!mem) {
+	erased = shm_malloc(sizeof(*erased));
+	if(!mem || !erased) {
 		LM_ERR("parameter evidence is %d, which takes %zu MB of shared memory;"
 			   " there is not as much: start Kamailio with a larger -m, or set"
 			   " a smaller evidence\n",
@@ -41,6 +43,7 @@ int authban_record_init(void)
 	}
 	mem += 63 - ((uintptr_t)mem + 63) % 64;
 	ab_evidence_init(mem, offenders, key);
+	atomic_init(erased, 0);
 	arena = (struct ab_evidence_head *)(void *)mem;
 	return 0;
 }
@@ -154,6 +157,22 @@ void authban_record_news(const struct ab_judgement *what)
 	/* an operator's or script's word is no evidence */
 	else if(what->state == AB_STATE_BANNED && v->proof != AB_PROOF_OPERATOR)
 		ab_evidence_ban(&e, &source, authban_now_mono(), v->ttl, v->reason);
+}
+
+void authban_record_erased(void)
+{
+	if(erased)
+		atomic_store(erased, 1);
+}
+
+bool authban_record_has_erased(void)
+{
+	return erased && atomic_load(erased);
+}
+
+bool authban_record_take_erased(void)
+{
+	return erased && atomic_exchange(erased, 0);
 }
 
 void authban_record_sweep(void)

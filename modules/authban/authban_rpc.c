@@ -12,6 +12,7 @@
 #include "authban_early.h"
 #include "authban_log.h"
 #include "authban_params.h"
+#include "authban_record.h"
 #include "authban_rpc_row.h"
 #include "authban_rpc_sync.h"
 #include "authban_shared.h"
@@ -116,6 +117,17 @@ static int add_redis(rpc_t *rpc, void *h, const struct ab_table *t)
 			"redis_last_error", s->last_error);
 }
 
+static int add_evidence(rpc_t *rpc, void *h)
+{
+	struct ab_evidence e = authban_records();
+	struct ab_evidence_stats stats;
+
+	ab_evidence_get_stats(&e, &stats);
+	return rpc->struct_add(h, "dddd", "evidence", (int)stats.used,
+			"evidence_capacity", (int)stats.capacity, "evidence_evicted",
+			(int)stats.evicted, "evidence_refused", (int)stats.refused);
+}
+
 static void rpc_status(rpc_t *rpc, void *ctx)
 {
 	struct ab_settings set;
@@ -148,7 +160,7 @@ static void rpc_status(rpc_t *rpc, void *ctx)
 					   set.window, "ban_time", set.ban_time, "ban_time_max",
 					   set.ban_time_max)
 					   < 0
-			|| add_redis(rpc, h, j.table) < 0
+			|| add_evidence(rpc, h) < 0 || add_redis(rpc, h, j.table) < 0
 			|| authban_rpc_add_sync(rpc, h) < 0)
 		authban_rpc_failed(rpc, ctx);
 }

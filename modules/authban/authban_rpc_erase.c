@@ -92,6 +92,7 @@ void authban_rpc_erase(rpc_t *rpc, void *ctx)
 			(uint32_t)g.judge.set->good_time);
 	/* last: an unban would still have found it */
 	out.evidence = ab_evidence_erase(&e, &at.p);
+	authban_record_erased();
 	authban_wake();
 	if(rpc->add(ctx, "{", &h) < 0
 			|| rpc->struct_add(h, "sddd", "source", ab_prefix_print(&at.p, net),

@@ -41,7 +41,7 @@ static void a_failure_is_written_down(void **state)
 	assert_int_equal(r.transport, AB_TRANSPORT_TLS);
 	assert_int_equal(r.proof, AB_PROOF_STREAM);
 	assert_int_equal(r.origin, 3);
-	assert_int_equal(r.flags, AB_EVIDENCE_CAMPAIGN);
+	assert_int_equal(r.flags & AB_EVIDENCE_CAMPAIGN, 1);
 	assert_int_equal(ab_distinct_count(r.users), 2);
 	assert_int_equal(r.samples, 2);
 	assert_int_equal(r.sample[0].time, WALL);
@@ -140,8 +140,10 @@ static void foreign_bytes_are_escaped_and_cut(void **state)
 	ab_evidence_failure(&ledger, &ev);
 	assert_true(ledger_get("192.0.2.1", 0, &r));
 	assert_string_equal(r.sample[0].agent, "a\\x22b\\x5cc\\x01\\xff d");
-	assert_int_equal(strnlen(r.sample[1].agent, AB_EVIDENCE_AGENT), AB_EVIDENCE_AGENT);
-	assert_int_equal(strnlen(r.sample[2].agent, AB_EVIDENCE_AGENT), AB_EVIDENCE_AGENT);
+	assert_int_equal(
+			strnlen(r.sample[1].agent, AB_EVIDENCE_AGENT), AB_EVIDENCE_AGENT);
+	assert_int_equal(
+			strnlen(r.sample[2].agent, AB_EVIDENCE_AGENT), AB_EVIDENCE_AGENT);
 	assert_memory_equal(r.sample[2].agent + AB_EVIDENCE_AGENT - 4, "\\x80", 4);
 	assert_string_equal(r.sample[3].agent, "");
 	for(i = 0; i < AB_EVIDENCE_AGENT; i++)
