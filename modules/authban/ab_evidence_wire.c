@@ -44,11 +44,12 @@ static void sign(const struct ab_wire *w, const uint8_t *body, size_t len,
 
 static uint8_t *put_text(uint8_t *p, const char *text)
 {
-	size_t n = strlen(text);
+	size_t n = strlen(text), i;
 
 	*p++ = (uint8_t)n;
-	memcpy(p, text, n);
-	return p + n;
+	for(i = 0; i < n; i++)
+		*p++ = (uint8_t)text[i];
+	return p;
 }
 
 static uint8_t *put_addr(uint8_t *p, const struct ab_addr *a)

@@ -431,8 +431,10 @@ static void work(int64_t now)
 		other_work(now);
 	if(authban_store_fd(&store) >= 0
 			&& (now >= next_tell || authban_record_has_erased())) {
-		next_tell = now + TELL_EVERY;
-		if(authban_tell(&store) < 0)
+		int rc = authban_tell(&store);
+
+		next_tell = now + (rc > 0 ? TELL_SOON : TELL_EVERY);
+		if(rc < 0)
 			disconnected();
 	}
 	if(now >= next_sweep)

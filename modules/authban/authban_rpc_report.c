@@ -10,7 +10,7 @@
 #include "authban_rpc_row.h"
 
 #include "ab_distinct.h"
-#include "ab_siphash.h"
+#include "authban_mac.h"
 #include "authban_params.h"
 #include "authban_privacy.h"
 #include "authban_record.h"
@@ -52,9 +52,8 @@ static void add_party(srjson_doc_t *doc, srjson_t *to, const char *name)
 /* A UUID (of version 4 by its form) that stays the incident's. */
 static void print_id(const struct ab_evidence_record *r, char out[static 37])
 {
-	static const uint8_t no_key[16];
 	uint64_t id[2] = {r->incident, r->first};
-	uint64_t low = ab_siphash13(no_key, id, sizeof(id));
+	uint64_t low = authban_keyed_hash(id, sizeof(id));
 
 	snprintf(out, 37, "%08llx-%04llx-4%03llx-%04llx-%012llx",
 			(unsigned long long)(r->incident >> 32),
@@ -227,7 +226,7 @@ void authban_rpc_report(rpc_t *rpc, void *ctx)
 {
 	struct ab_evidence e = authban_records();
 	struct authban_rpc_target at;
-	struct ab_evidence_record r;
+	struct ab_evidence_record r = {.failures = 0};
 	srjson_doc_t doc;
 	char *text;
 

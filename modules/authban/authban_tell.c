@@ -20,7 +20,7 @@
 #define TELL_MAX 64			  /* records at once */
 #define PAUSE 60			  /* s between two words on one source */
 #define STREAM_LENGTH "10000" /* entries, about: 3 MB */
-#define READ_MAX "500"		  /* entries at once */
+#define READ_MAX 100		  /* entries at once: 25 kB */
 #define OFF_MS 600000		  /* after Redis has refused it */
 #define TRIM_MS 60000		  /* between two looks for what is over */
 #define CLOCKS_APART 86400000 /* ms, at the most */
@@ -29,7 +29,7 @@
 static char last_id[48] = "0-0";
 static int64_t off_until; /* ms of authban_redis_now() */
 static int64_t next_trim;
-static bool refused;
+static bool refused, more;
 
 void authban_tell_again(void)
 {
@@ -107,6 +107,7 @@ static int append_all(struct authban_store *s, bool erased)
 	const char *xread[] = {"XREAD", "COUNT", READ_MAX, "STREAMS", key, last_id};
 	size_t n, i;
 
+	snprintf(most, sizeof(most), "%d", READ_MAX);
 	ab_evidence_wire_key(&s->sync->wire, key);
 	authban_store_begin(s);
 	if(erased && trim_all(s, key) < 0)
@@ -160,6 +161,7 @@ static void hear(struct authban_store *s, const authban_reply_t *reply)
 			authban_reply_at(authban_reply_at(reply, 0), 1);
 	size_t i, len;
 
+	more = authban_reply_size(entries) >= READ_MAX;
 	for(i = 0; i < authban_reply_size(entries); i++) {
 		const authban_reply_t *entry = authban_reply_at(entries, i);
 		const char *text = authban_reply_text(
@@ -207,9 +209,10 @@ int authban_tell(struct authban_store *s)
 
 	if(authban_params.evidence == 0 || now < off_until)
 		return 0;
+	more = false;
 	erased = authban_record_take_erased();
 	if(append_all(s, erased) < 0
 			|| authban_store_run(s, got, s, now + AUTHBAN_STORE_DEADLINE) < 0)
 		return -1;
-	return 0;
+	return more;
 }

@@ -15,7 +15,8 @@
 
 #include "authban_store.h"
 
-/* What is due: tells, listens, forgets. 0, or -1: the connection failed (s->error). */
+/* What is due: tells, listens, forgets. 1: there is more to be heard; 0; or -1: the
+ * connection failed (s->error). */
 int authban_tell(struct authban_store *s);
 
 /* Redis may have lost what it was told. */
