@@ -104,7 +104,8 @@ static int append_all(struct authban_store *s, bool erased)
 	static struct ab_evidence_record due[TELL_MAX];
 	struct ab_evidence e = authban_records();
 	char key[AB_WIRE_KEY_MAX];
-	const char *xread[] = {"XREAD", "COUNT", READ_MAX, "STREAMS", key, last_id};
+	char most[8];
+	const char *xread[] = {"XREAD", "COUNT", most, "STREAMS", key, last_id};
 	size_t n, i;
 
 	snprintf(most, sizeof(most), "%d", READ_MAX);
