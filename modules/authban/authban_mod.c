@@ -18,7 +18,7 @@
  *   authban_rpc, _stats, _log       what operators see
  *   authban_record, _privacy        evidence of offenders, users unnamed
  *   authban_events                  event routes, and their process
- *   authban_tell                    evidence of and for other proxies
+ *   authban_testimony                    evidence of and for other proxies
  *   authban_proc, _store, _load, _redis   the process that talks to Redis
  *   authban_snapshot                what outlives a restart, in a file
  */

@@ -13,7 +13,7 @@
 #include "authban_snapshot.h"
 #include "authban_stats.h"
 #include "authban_store.h"
-#include "authban_tell.h"
+#include "authban_testimony.h"
 
 #include "ab_siphash.h"
 
@@ -33,7 +33,6 @@
 #define BACKOFF_LOGIN \
 	30000				  /* ms when the server refuses us: a person must act */
 #define HEALTH_EVERY 5000 /* ms: clock, and whether Redis was emptied */
-#define TELL_EVERY 5000	  /* ms: evidence */
 #define TELL_SOON 500	  /* ms after a ban was sent */
 #define SWEEP_EVERY 1000  /* ms for one part of the table */
 #define SWEEP_PARTS 64
@@ -47,7 +46,7 @@ static bool clock_known; /* cluster time has been Redis's once */
 
 /* Moments in monotonic milliseconds. */
 static int64_t next_try, next_health, next_sweep, next_complaint, next_snapshot,
-		last_batch, unsent_since, next_move, next_tell;
+		last_batch, unsent_since, next_move;
 static int backoff = BACKOFF_MIN;
 static uint32_t sweep_part;
 
@@ -170,7 +169,7 @@ static void connected(void)
 	ab_sync_connected(&sync_core, &now, store.lost);
 	if(store.lost) {
 		authban_credit_lost(&store);
-		authban_tell_again();
+		authban_testimony_again();
 	}
 	store.lost = false;
 	state->connected = 1;
@@ -258,15 +257,6 @@ void authban_proc_preload(void)
 
 /* --- the loop --- */
 
-/* A ban has come or gone: evidence follows. */
-static void tell_within(int64_t ms)
-{
-	int64_t at = authban_redis_now() + ms;
-
-	if(next_tell > at)
-		next_tell = at;
-}
-
 static void listen_to_others(void)
 {
 	uint64_t states = sync_core.stats.states_applied;
@@ -274,7 +264,7 @@ static void listen_to_others(void)
 	if(authban_store_listen(&store) < 0)
 		disconnected();
 	if(sync_core.stats.states_applied != states)
-		tell_within(2 * TELL_SOON);
+		authban_testimony_soon(2 * TELL_SOON);
 }
 
 static void send_batch(int64_t now_ms)
@@ -288,7 +278,7 @@ static void send_batch(int64_t now_ms)
 		return;
 	}
 	if(sync_core.stats.states_sent != states)
-		tell_within(TELL_SOON);
+		authban_testimony_soon(TELL_SOON);
 	backoff = BACKOFF_MIN;
 	authban_sync_state()->nodes = (int)authban_topology_nodes(&store.topology);
 	/* a replica has taken over: whether it knows all is asked at once */
@@ -304,7 +294,7 @@ static void send_all_again(const char *why)
 	LM_WARN("Redis at %s %s: sending all again\n", authban_sync_state()->server,
 			why);
 	ab_sync_connected(&sync_core, &now, true);
-	authban_tell_again();
+	authban_testimony_again();
 	authban_credit_lost(&store);
 	store.lost = false;
 }
@@ -429,14 +419,8 @@ static void work(int64_t now)
 		check_health(now);
 	if(authban_store_fd(&store) >= 0)
 		other_work(now);
-	if(authban_store_fd(&store) >= 0
-			&& (now >= next_tell || authban_record_has_erased())) {
-		int rc = authban_tell(&store);
-
-		next_tell = now + (rc > 0 ? TELL_SOON : TELL_EVERY);
-		if(rc < 0)
-			disconnected();
-	}
+	if(authban_store_fd(&store) >= 0 && authban_testimony_work(&store) < 0)
+		disconnected();
 	if(now >= next_sweep)
 		sweep(now);
 	publish_state(authban_redis_now());

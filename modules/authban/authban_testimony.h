@@ -10,16 +10,18 @@
  * connection for a reason of its own: where an older ACL does not allow it, the log
  * says so and the rest goes on.
  */
-#ifndef AUTHBAN_TELL_H
-#define AUTHBAN_TELL_H
+#ifndef AUTHBAN_TESTIMONY_H
+#define AUTHBAN_TESTIMONY_H
 
 #include "authban_store.h"
 
-/* What is due: tells, listens, forgets. 1: there is more to be heard; 0; or -1: the
- * connection failed (s->error). */
-int authban_tell(struct authban_store *s);
+/* What is due: tells, listens, forgets. 0, or -1: the connection failed (s->error). */
+int authban_testimony_work(struct authban_store *s);
+
+/* A ban has come or gone: evidence follows, within so many ms. */
+void authban_testimony_soon(int64_t ms);
 
 /* Redis may have lost what it was told. */
-void authban_tell_again(void);
+void authban_testimony_again(void);
 
 #endif

@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
-#include "authban_tell.h"
+#include "authban_testimony.h"
 
 #include "ab_evidence_wire.h"
 #include "authban_params.h"
@@ -17,6 +17,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define EVERY 5000			  /* ms */
+#define SOON 200			  /* ms, when there was more to be heard */
 #define TELL_MAX 64			  /* records at once */
 #define PAUSE 60			  /* s between two words on one source */
 #define STREAM_LENGTH "10000" /* entries, about: 3 MB */
@@ -28,10 +30,10 @@
 
 static char last_id[48] = "0-0";
 static int64_t off_until; /* ms of authban_redis_now() */
-static int64_t next_trim;
+static int64_t next_trim, next_work;
 static bool refused, more;
 
-void authban_tell_again(void)
+void authban_testimony_again(void)
 {
 	struct ab_evidence e = authban_records();
 
@@ -203,17 +205,33 @@ static int got(void *arg, int tag, authban_reply_t **reply)
 	return 0;
 }
 
-int authban_tell(struct authban_store *s)
+void authban_testimony_soon(int64_t ms)
 {
+	int64_t at = authban_redis_now() + ms;
+
+	if(next_work > at)
+		next_work = at;
+}
+
+int authban_testimony_work(struct authban_store *s)
+{
+	struct ab_evidence e = authban_records();
 	int64_t now = authban_redis_now();
 	bool erased;
 
-	if(authban_params.evidence == 0 || now < off_until)
+	if(authban_params.evidence == 0 || now < off_until
+			|| (now < next_work && !authban_record_has_erased()))
 		return 0;
 	more = false;
 	erased = authban_record_take_erased();
 	if(append_all(s, erased) < 0
-			|| authban_store_run(s, got, s, now + AUTHBAN_STORE_DEADLINE) < 0)
+			|| authban_store_run(s, got, s, now + AUTHBAN_STORE_DEADLINE) < 0) {
+		/* nobody knows what of it arrived */
+		ab_evidence_tell_again(&e);
+		if(erased)
+			authban_record_erased();
 		return -1;
-	return more;
+	}
+	next_work = authban_redis_now() + (more ? SOON : EVERY);
+	return 0;
 }
