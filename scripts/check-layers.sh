@@ -34,6 +34,7 @@ levels='
 3 names
 3 entry
 4 table
+4 evidence
 5 judge
 6 guard
 5 token
@@ -41,6 +42,7 @@ levels='
 5 text
 5 url
 6 slot
+6 evidence_wire
 1 recent
 1 breaker
 1 blocked

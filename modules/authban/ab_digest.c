@@ -310,3 +310,18 @@ bool ab_request_read(struct ab_request *out, const char *text, size_t len)
 		out->in_dialog = begins(out->to.s + i, out->to.len - i, ";tag=");
 	return from == 1 && to == 1;
 }
+
+bool ab_header_find(
+		const char *text, size_t len, const char *name, struct ab_span *value)
+{
+	struct header h;
+	size_t line, at;
+
+	skip_first_line(text, len, &line, &at);
+	while(next_header(text, len, &at, &h))
+		if(is_word(&h.name, name)) {
+			*value = h.value;
+			return true;
+		}
+	return false;
+}

@@ -80,4 +80,9 @@ struct ab_request
 /* False: no request, or From or To is missing or there twice. */
 bool ab_request_read(struct ab_request *out, const char *text, size_t len);
 
+/* The value of the first header of that name (in lower case) in a message, without
+ * spaces at its ends; false: there is none. */
+bool ab_header_find(
+		const char *text, size_t len, const char *name, struct ab_span *value);
+
 #endif

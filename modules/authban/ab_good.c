@@ -165,3 +165,22 @@ bool ab_good_failed_lately(const struct ab_good *g, const struct ab_party *p,
 		   && has(g, hash_of(g, FACT_FAILED_FLOW, &p->source, 0, p->flow), now,
 				   seconds);
 }
+
+static int forget(
+		const struct ab_good *g, uint64_t hash, uint32_t now, uint32_t seconds)
+{
+	if(!has(g, hash, now, seconds))
+		return 0;
+	ab_recent_forget(g->facts, hash, now, seconds);
+	return 1;
+}
+
+int ab_good_forget(const struct ab_good *g, const struct ab_prefix *source,
+		uint64_t user, uint32_t now, uint32_t seconds)
+{
+	if(user != 0)
+		return forget(g, hash_of(g, FACT_PAIR, source, user, 0), now, seconds);
+	return forget(g, hash_of(g, FACT_SOURCE, source, 0, 0), now, seconds)
+		   + forget(g, hash_of(g, FACT_SOURCE_HEARD, source, 0, 0), now,
+				   seconds);
+}

@@ -76,4 +76,9 @@ void ab_good_told(const struct ab_good *g, uint64_t fact, uint32_t age,
 bool ab_good_flow(const struct ab_good *g, const struct ab_party *p,
 		uint32_t now, uint32_t seconds);
 
+/* Forgets what is known of a user at a source; user 0: of the source itself. Flows
+ * cannot be named here and stay until they are over. Returns how many facts. */
+int ab_good_forget(const struct ab_good *g, const struct ab_prefix *source,
+		uint64_t user, uint32_t now, uint32_t seconds);
+
 #endif

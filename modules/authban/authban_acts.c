@@ -6,6 +6,7 @@
 #include "authban_acts.h"
 
 #include "authban_allow.h"
+#include "authban_auth.h"
 #include "authban_count.h"
 #include "authban_log.h"
 #include "authban_mac.h"
@@ -85,6 +86,17 @@ int authban_ki_unban(sip_msg_t *msg, str *ip)
 	return out.ok ? PASS : DENY;
 }
 
+/* The script's word counts, and is no evidence: only what the sender of this message
+ * has shown itself is. Before parsing there is no message. */
+static void show_proof(sip_msg_t *msg, struct authban_failure *f)
+{
+	if(!msg || ksr_evrt_rcvnetinfo_get())
+		return;
+	f->msg = msg;
+	f->shown = authban_is_stream(msg) ? AB_PROOF_STREAM
+									  : authban_request(msg)->proof;
+}
+
 /* The script vouches for this failure. Without an address it is the message's; then
  * the user may be missing too. */
 int authban_ki_fail_weight(sip_msg_t *msg, str *ip, str *name, int weight)
@@ -105,6 +117,11 @@ int authban_ki_fail_weight(sip_msg_t *msg, str *ip, str *name, int weight)
 		return DENY;
 	}
 	f.user = authban_user_hash(name, NULL);
+	f.guess = AB_GUESS_SCRIPT;
+	if(name)
+		f.name = *name;
+	if(!ip || ip->len <= 0)
+		show_proof(msg, &f);
 	return authban_count_failure(&f) == AUTHBAN_NOT_COUNTED ? DENY : PASS;
 }
 

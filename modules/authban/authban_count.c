@@ -8,6 +8,7 @@
 #include "authban_allow.h"
 #include "authban_log.h"
 #include "authban_params.h"
+#include "authban_record.h"
 #include "authban_shared.h"
 #include "authban_stats.h"
 
@@ -39,6 +40,7 @@ enum authban_counted authban_count_failure(const struct authban_failure *f)
 	}
 	counter_inc(authban_counters.failures);
 	ab_guard_failure(authban_guard(), &failure, &found);
+	authban_record_failure(f, &found);
 	tell(&found);
 	return found.banned ? AUTHBAN_COUNTED_BANNED : AUTHBAN_COUNTED;
 }

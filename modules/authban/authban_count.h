@@ -9,9 +9,9 @@
 #ifndef AUTHBAN_COUNT_H
 #define AUTHBAN_COUNT_H
 
-#include "ab_entry.h"
+#include "ab_evidence.h"
 
-#include "core/str.h"
+#include "core/parser/msg_parser.h"
 
 /* One attempt that failed. */
 struct authban_failure
@@ -23,6 +23,11 @@ struct authban_failure
 	uint64_t answer;	 /* hash of this very attempt, 0: it cannot repeat */
 	uint64_t flow;		 /* authban_flow(); 0: none */
 	unsigned policy;	 /* number of the policy; 0: the settings */
+	/* for evidence (authban_record.h) */
+	const sip_msg_t *msg; /* the request; NULL: none is at hand */
+	enum ab_proof shown;  /* by which the sender itself proved its address */
+	enum ab_guess guess;
+	str name; /* of the user, may be empty */
 };
 
 enum authban_counted

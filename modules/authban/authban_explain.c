@@ -85,12 +85,6 @@ const char *authban_explain_watched(
 	return out;
 }
 
-const char *authban_user_text(uint64_t hash, char out[static 17])
-{
-	snprintf(out, 17, "%016llx", (unsigned long long)hash);
-	return out;
-}
-
 uint64_t authban_user_of(const struct ab_key *key)
 {
 	uint64_t hash = 0;

@@ -23,9 +23,6 @@ const char *authban_explain(
 const char *authban_explain_watched(
 		const struct ab_view *v, char out[static AUTHBAN_EXPLAIN_MAX]);
 
-/* A user's hash as shown: 16 hex digits. Returns out. */
-const char *authban_user_text(uint64_t hash, char out[static 17]);
-
 /* The user that an entry is about; 0: it is about none. */
 uint64_t authban_user_of(const struct ab_key *key);
 

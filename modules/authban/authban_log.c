@@ -7,7 +7,9 @@
 
 #include "authban_explain.h"
 #include "authban_params.h"
+#include "authban_privacy.h"
 #include "authban_events.h"
+#include "authban_record.h"
 #include "authban_shared.h"
 #include "authban_stats.h"
 
@@ -103,6 +105,7 @@ void authban_news(const struct ab_judgement *what)
 	strcpy(ip, "-");
 	hash[0] = '\0';
 	count(what);
+	authban_record_news(what);
 	if(is_old_story(what))
 		return;
 	who = authban_user_of(&v->key);

@@ -28,8 +28,8 @@ struct hmac_key
 /* Everything that is derived of one cluster key. */
 struct keys
 {
-	struct hmac_key token, wire, snapshot;
-	struct ab_mac token_mac, wire_mac, snapshot_mac;
+	struct hmac_key token, wire, snapshot, privacy;
+	struct ab_mac token_mac, wire_mac, snapshot_mac, privacy_mac;
 	uint8_t user[16], nonce[16], upstream[16];
 };
 
@@ -139,6 +139,8 @@ static void derive_all(struct keys *k, const char *secret, size_t len)
 	hmac_prepare(&k->wire, key, sizeof(key));
 	derive(secret, keys_shared ? len : 0, "authban snapshot 1", key);
 	hmac_prepare(&k->snapshot, key, sizeof(key));
+	derive(secret, len, "authban privacy 1", key);
+	hmac_prepare(&k->privacy, key, sizeof(key));
 	derive(secret, len, "authban user 1", key);
 	memcpy(k->user, key, sizeof(k->user));
 	derive(secret, len, "authban upstream 1", key);
@@ -146,6 +148,7 @@ static void derive_all(struct keys *k, const char *secret, size_t len)
 	k->token_mac = (struct ab_mac){hmac_sign, &k->token};
 	k->wire_mac = (struct ab_mac){keys_shared ? hmac_sign : NULL, &k->wire};
 	k->snapshot_mac = (struct ab_mac){hmac_sign, &k->snapshot};
+	k->privacy_mac = (struct ab_mac){hmac_sign, &k->privacy};
 }
 
 int authban_keys_init(void)
@@ -226,6 +229,11 @@ const struct ab_mac *authban_mac_wire(bool old)
 const struct ab_mac *authban_mac_snapshot(bool old)
 {
 	return &keys[old].snapshot_mac;
+}
+
+const struct ab_mac *authban_mac_privacy(void)
+{
+	return &keys[0].privacy_mac;
 }
 
 void authban_keyed_restore(const uint8_t key[static 16])

@@ -48,6 +48,9 @@ const struct ab_mac *authban_mac_wire(bool old);
  * checksum only. */
 const struct ab_mac *authban_mac_snapshot(bool old);
 
+/* For the keys of users' pseudonyms (authban_privacy.h). */
+const struct ab_mac *authban_mac_privacy(void);
+
 /* Takes over the key of hashes of an earlier start, so that what was kept of users
  * still means them. Only without a cluster key, and before any fork. */
 void authban_keyed_restore(const uint8_t key[static 16]);

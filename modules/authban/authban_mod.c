@@ -16,7 +16,9 @@
  *   authban_limit                   how many strangers are challenged
  *   authban_replies, _outcome, _opaque    attempts that others judge
  *   authban_rpc, _stats, _blocked, _log   what operators see
+ *   authban_record, _privacy        evidence of offenders, users unnamed
  *   authban_events                  event routes, and their process
+ *   authban_testimony                    evidence of and for other proxies
  *   authban_proc, _store, _load, _redis   the process that talks to Redis
  *   authban_snapshot                what outlives a restart, in a file
  */
@@ -30,6 +32,7 @@
 #include "authban_params.h"
 #include "authban_proc.h"
 #include "authban_pv.h"
+#include "authban_record.h"
 #include "authban_rc.h"
 #include "authban_replies.h"
 #include "authban_rpc.h"
@@ -51,7 +54,8 @@ static int mod_init(void)
 		return -1;
 	if(authban_backend_init() < 0)
 		return -1;
-	if(authban_keys_init() < 0 || authban_shared_init() < 0)
+	if(authban_keys_init() < 0 || authban_shared_init() < 0
+			|| authban_record_init() < 0)
 		return -1;
 	if(authban_allow_init() < 0 || authban_auth_init() < 0
 			|| authban_stats_init() < 0 || authban_limit_init() < 0

@@ -245,6 +245,14 @@ static bool is_expired(const struct authban_ask *ask,
 		   && let_pass(TAG_OLD, ask, NULL, who % OLD_BUCKETS, 1);
 }
 
+static enum ab_guess guess_of(
+		const struct authban_ask *ask, const struct ab_digest *cred)
+{
+	if(!ab_digest_is_well_formed(cred))
+		return AB_GUESS_MALFORMED;
+	return authban_rc_last(ask->msg) == -3 ? AB_GUESS_USER : AB_GUESS_PASSWORD;
+}
+
 static void count(const struct authban_ask *ask, const struct ab_digest *cred,
 		uint64_t who, enum ab_proof proof)
 {
@@ -254,7 +262,11 @@ static void count(const struct authban_ask *ask, const struct ab_digest *cred,
 			.user = who,
 			.weight = 1,
 			.proof = proof,
-			.flow = authban_flow(&ask->msg->rcv)};
+			.flow = authban_flow(&ask->msg->rcv),
+			.msg = ask->msg,
+			.shown = proof,
+			.guess = guess_of(ask, cred),
+			.name = name};
 
 	f.answer = authban_answer(&ask->addr, &name, &nonce, &nc, &response);
 	authban_count_failure(&f);

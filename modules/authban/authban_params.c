@@ -5,6 +5,7 @@
  */
 #include "authban_params.h"
 
+#include "ab_evidence.h"
 #include "ab_rate.h"
 #include "ab_snapshot.h"
 #include "ab_table.h"
@@ -40,6 +41,13 @@ struct authban_params authban_params = {.size = 262144,
 		.snapshot = "",
 		.snapshot_interval = 10,
 		.snapshot_max_age = 86400,
+		.evidence = 4096,
+		.evidence_ttl = 7 * 86400,
+		.privacy = AUTHBAN_PRIVACY_ON,
+		.privacy_rotate = 7 * 86400,
+		.report_org = "",
+		.report_contact = "",
+		.report_domain = "",
 		.proof = AUTHBAN_PROOF_TOKEN,
 		.allow_local = AUTHBAN_LOCAL_AUTO,
 		.backend = AB_BACKEND_AUTH_DB,
@@ -50,6 +58,7 @@ struct authban_params authban_params = {.size = 262144,
 
 static const char *const mode_names[] = {"off", "dry_run", "ban"};
 static const char *const local_names[] = {"auto", "yes", "no"};
+static const char *const privacy_names[] = {"off", "on"};
 static const char *const proof_names[] = {"token", "nonce", "none"};
 static const char *const backend_names[AB_BACKENDS] = {
 		"auth_db", "radius", "uid_auth_db", "diameter", "custom"};
@@ -132,6 +141,14 @@ static const struct row rows[] = {
 		{"snapshot_max_age", ROW_NUMBER, &authban_params.snapshot_max_age, 1,
 				AB_SNAPSHOT_AGE_MAX},
 		{"peer_changes", ROW_NUMBER, &authban_params.peer_changes, 0, 1000000},
+		{"evidence", ROW_NUMBER, &authban_params.evidence, 0, AB_EVIDENCE_MAX},
+		{"evidence_ttl", ROW_NUMBER, &authban_params.evidence_ttl, 1,
+				366 * 86400},
+		{"privacy_rotate", ROW_NUMBER, &authban_params.privacy_rotate, 1,
+				366 * 86400},
+		{"report_org", ROW_TEXT, &authban_params.report_org, 1, 200},
+		{"report_contact", ROW_TEXT, &authban_params.report_contact, 3, 254},
+		{"report_domain", ROW_TEXT, &authban_params.report_domain, 1, 253},
 		{"node", ROW_TEXT, &authban_params.node, 1, AB_NAME_LEN},
 		{"cluster_key", ROW_SECRET, &authban_params.cluster_key, 32, 1024},
 		{"cluster_key_file", ROW_TEXT, &authban_params.cluster_key_file, 1,
@@ -270,6 +287,15 @@ static int set_proof(modparam_t type, void *val)
 	return rc;
 }
 
+static int set_privacy(modparam_t type, void *val)
+{
+	int i = 0, rc = set_word("privacy", type, val, privacy_names, 2, &i);
+
+	if(rc == 0)
+		authban_params.privacy = (enum authban_privacy)i;
+	return rc;
+}
+
 static int set_allow_local(modparam_t type, void *val)
 {
 	int i = 0, rc = set_word("allow_local", type, val, local_names, 3, &i);
@@ -353,7 +379,9 @@ static int set_param(const char *name, modparam_t type, void *val)
 	X(node) X(peer_changes) X(cluster_key) X(cluster_key_file) X(allow) X(allow_file) \
 	X(backend_timeout) X(result_map) X(challenge_limit) X(challenge_slip) \
 	X(event_callback) X(watch_replies) X(watch_403) \
-	X(snapshot) X(snapshot_interval) X(snapshot_max_age)
+	X(snapshot) X(snapshot_interval) X(snapshot_max_age) \
+	X(evidence) X(evidence_ttl) X(privacy_rotate) \
+	X(report_org) X(report_contact) X(report_domain)
 /* clang-format on */
 
 #define SETTER(name)                                       \
@@ -376,6 +404,8 @@ param_export_t authban_param_exports[] = {
 	{"policy", PARAM_STRING | PARAM_USE_FUNC, (void *)set_policy},
 	{"backend", PARAM_INT | PARAM_USE_FUNC, (void *)set_backend},
 	{"backend", PARAM_STRING | PARAM_USE_FUNC, (void *)set_backend},
+	{"privacy", PARAM_INT | PARAM_USE_FUNC, (void *)set_privacy},
+	{"privacy", PARAM_STRING | PARAM_USE_FUNC, (void *)set_privacy},
 	{"allow_local", PARAM_INT | PARAM_USE_FUNC, (void *)set_allow_local},
 	{"allow_local", PARAM_STRING | PARAM_USE_FUNC, (void *)set_allow_local},
 	{0, 0, 0}

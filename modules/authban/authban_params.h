@@ -33,6 +33,13 @@ enum authban_local
 	AUTHBAN_LOCAL_NO
 };
 
+/* Whether users are shown as keyed hashes alone. */
+enum authban_privacy
+{
+	AUTHBAN_PRIVACY_OFF = 0,
+	AUTHBAN_PRIVACY_ON
+};
+
 /* Fixed at start. Strings are never NULL. */
 struct authban_params
 {
@@ -58,6 +65,11 @@ struct authban_params
 	const char *event_callback; /* a function of the KEMI script */
 	int challenge_limit;		/* a second and network; 0: no limit */
 	int challenge_slip;			/* one in so many is answered; 0: none */
+	int evidence;				/* offenders of whom it is kept; 0: none */
+	int evidence_ttl;			/* s after the last failure */
+	enum authban_privacy privacy;
+	int privacy_rotate; /* s that a user is shown under one hash */
+	const char *report_org, *report_contact, *report_domain; /* who reports */
 	enum authban_proof_mode proof;
 	enum authban_local allow_local;
 	struct ab_policies policies;

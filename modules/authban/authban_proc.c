@@ -9,10 +9,12 @@
 #include "authban_mac.h"
 #include "authban_params.h"
 #include "authban_peers.h"
+#include "authban_record.h"
 #include "authban_shared.h"
 #include "authban_snapshot.h"
 #include "authban_stats.h"
 #include "authban_store.h"
+#include "authban_testimony.h"
 
 #include "core/cfg/cfg_struct.h"
 #include "core/dprint.h"
@@ -30,6 +32,7 @@
 #define BACKOFF_LOGIN \
 	30000				  /* ms when the server refuses us: a person must act */
 #define HEALTH_EVERY 5000 /* ms: clock, and whether Redis was emptied */
+#define TELL_SOON 500	  /* ms after a ban was sent */
 #define SWEEP_EVERY 1000  /* ms for one part of the table */
 #define SWEEP_PARTS 64
 #define COMPLAIN_EVERY 60000 /* ms between two lines about the same trouble */
@@ -165,8 +168,10 @@ static void connected(void)
 	struct ab_now now = authban_now();
 
 	ab_sync_connected(&sync_core, &now, store.lost);
-	if(store.lost)
+	if(store.lost) {
 		authban_credit_lost(&store);
+		authban_testimony_again();
+	}
 	authban_peers_connected();
 	store.lost = false;
 	state->connected = 1;
@@ -254,15 +259,28 @@ void authban_proc_preload(void)
 
 /* --- the loop --- */
 
+static void listen_to_others(void)
+{
+	uint64_t states = sync_core.stats.states_applied;
+
+	if(authban_store_listen(&store) < 0)
+		disconnected();
+	if(sync_core.stats.states_applied != states)
+		authban_testimony_soon(2 * TELL_SOON);
+}
+
 static void send_batch(int64_t now_ms)
 {
 	struct ab_now now = authban_now();
+	uint64_t states = sync_core.stats.states_sent;
 
 	last_batch = now_ms;
 	if(ab_sync_batch(&sync_core, &now) < 0 || authban_store_moved(&store)) {
 		disconnected();
 		return;
 	}
+	if(sync_core.stats.states_sent != states)
+		authban_testimony_soon(TELL_SOON);
 	backoff = BACKOFF_MIN;
 	authban_sync_state()->nodes = (int)authban_topology_nodes(&store.topology);
 	/* a replica has taken over: whether it knows all is asked at once */
@@ -278,6 +296,7 @@ static void send_all_again(const char *why)
 	LM_WARN("Redis at %s %s: sending all again\n", authban_sync_state()->server,
 			why);
 	ab_sync_connected(&sync_core, &now, true);
+	authban_testimony_again();
 	authban_credit_lost(&store);
 	store.lost = false;
 }
@@ -333,6 +352,7 @@ static void sweep(int64_t now_ms)
 	ab_recent_sweep(authban_attempts(), sweep_part, SWEEP_PARTS, now.mono,
 			AB_ATTEMPT_SECONDS);
 	sweep_part++;
+	authban_record_sweep();
 	if(ab_breaker_tick(
 			   sync_core.guard.breaker, (uint32_t)settings.breaker, now.mono))
 		authban_breaker_news();
@@ -396,8 +416,8 @@ static void work(int64_t now)
 			connected();
 		online = authban_store_fd(&store) >= 0;
 	}
-	if(online && authban_store_listen(&store) < 0)
-		disconnected();
+	if(online)
+		listen_to_others();
 	/* before anything else is told: that we are back, if we were forgotten */
 	if(authban_store_fd(&store) >= 0 && now >= authban_peers_next()
 			&& authban_peers_work(&store, now) < 0)
@@ -409,6 +429,8 @@ static void work(int64_t now)
 		check_health(now);
 	if(authban_store_fd(&store) >= 0)
 		other_work(now);
+	if(authban_store_fd(&store) >= 0 && authban_testimony_work(&store) < 0)
+		disconnected();
 	if(now >= next_sweep)
 		sweep(now);
 	publish_state(authban_redis_now());

@@ -183,6 +183,50 @@ static int check_snapshot(void)
 	return -1;
 }
 
+static int refuse_report(
+		const char *name, const char *value, const char *allowed)
+{
+	LM_ERR("parameter %s is \"%s\"; allowed is %s\n", name, value, allowed);
+	return -1;
+}
+
+static bool is_clean(const char *text, char least)
+{
+	for(; *text; text++)
+		if(*text < least || *text > '~' || *text == '"' || *text == '\\')
+			return false;
+	return true;
+}
+
+/* Who reports: all of it, or nothing. */
+static int check_report(void)
+{
+	const struct authban_params *p = &authban_params;
+	const char *at = strchr(p->report_contact, '@');
+
+	if(!*p->report_org && !*p->report_contact && !*p->report_domain)
+		return 0;
+	if(!*p->report_org || !*p->report_contact || !*p->report_domain) {
+		LM_ERR("only some of the parameters report_org, report_contact and"
+			   " report_domain are set; allowed is all or none\n");
+		return -1;
+	}
+	if(!is_clean(p->report_org, ' '))
+		return refuse_report("report_org", "(not shown)",
+				"a name in printable ASCII without quotes and backslashes");
+	if(!at || at == p->report_contact || !at[1] || strchr(at + 1, '@')
+			|| !is_clean(p->report_contact, '!'))
+		return refuse_report("report_contact", p->report_contact,
+				"a mail address such as abuse@example.com");
+	if(p->report_domain[strspn(p->report_domain,
+			   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			   "0123456789.-")]
+			|| strchr(".-", *p->report_domain))
+		return refuse_report("report_domain", p->report_domain,
+				"a domain such as example.com");
+	return 0;
+}
+
 int authban_params_check(struct ab_url *url)
 {
 	struct authban_auth_settings auth;
@@ -211,7 +255,8 @@ int authban_params_check(struct ab_url *url)
 	if(authban_params.proof == AUTHBAN_PROOF_NONCE
 			&& check_proof_nonce(&auth) < 0)
 		return -1;
-	if(check_node() < 0 || check_prefix() < 0 || check_snapshot() < 0)
+	if(check_node() < 0 || check_prefix() < 0 || check_snapshot() < 0
+			|| check_report() < 0)
 		return -1;
 	return *authban_params.redis ? check_redis(url) : 0;
 }

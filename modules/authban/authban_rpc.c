@@ -12,6 +12,7 @@
 #include "authban_early.h"
 #include "authban_log.h"
 #include "authban_params.h"
+#include "authban_record.h"
 #include "authban_rpc_row.h"
 #include "authban_rpc_sync.h"
 #include "authban_shared.h"
@@ -116,6 +117,17 @@ static int add_redis(rpc_t *rpc, void *h, const struct ab_table *t)
 			"redis_last_error", s->last_error);
 }
 
+static int add_evidence(rpc_t *rpc, void *h)
+{
+	struct ab_evidence e = authban_records();
+	struct ab_evidence_stats stats;
+
+	ab_evidence_get_stats(&e, &stats);
+	return rpc->struct_add(h, "dddd", "evidence", (int)stats.used,
+			"evidence_capacity", (int)stats.capacity, "evidence_evicted",
+			(int)stats.evicted, "evidence_refused", (int)stats.refused);
+}
+
 static void rpc_status(rpc_t *rpc, void *ctx)
 {
 	struct ab_settings set;
@@ -148,7 +160,7 @@ static void rpc_status(rpc_t *rpc, void *ctx)
 					   set.window, "ban_time", set.ban_time, "ban_time_max",
 					   set.ban_time_max)
 					   < 0
-			|| add_redis(rpc, h, j.table) < 0
+			|| add_evidence(rpc, h) < 0 || add_redis(rpc, h, j.table) < 0
 			|| authban_rpc_add_sync(rpc, h) < 0
 			|| authban_rpc_add_peers(rpc, h) < 0)
 		authban_rpc_failed(rpc, ctx);
@@ -220,6 +232,18 @@ static const char *forget_doc[] = {
 	"Drops what one proxy contributed, on every proxy. Parameter: node", 0};
 static const char *allow_reload_doc[] = {
 	"Reads allow_file again, on this proxy", 0};
+static const char *evidence_doc[] = {
+	"Offenders, the last one first. Parameters: [limit, 100 by default]"
+	" [offset]", 0};
+static const char *evidence_get_doc[] = {
+	"What is kept of one offender. Parameter: ip", 0};
+static const char *report_doc[] = {
+	"The same as an abuse report, XARF v4 in JSON. Parameter: ip", 0};
+static const char *erase_doc[] = {
+	"Forgets an address: its ban, counts, logins and evidence, on this proxy."
+	" Parameter: ip", 0};
+static const char *erase_user_doc[] = {
+	"Forgets a user, on this proxy. Parameter: user@realm", 0};
 
 rpc_export_t authban_rpcs[] = {
 	{"authban.status", rpc_status, status_doc, 0},
@@ -238,6 +262,12 @@ rpc_export_t authban_rpcs[] = {
 		AUTHBAN_RPC_ARRAY},
 	{"authban.forget", authban_rpc_forget, forget_doc, 0},
 	{"authban.allow_reload", authban_rpc_allow_reload, allow_reload_doc, 0},
+	{"authban.evidence", authban_rpc_evidence, evidence_doc,
+		AUTHBAN_RPC_ARRAY},
+	{"authban.evidence_get", authban_rpc_evidence_get, evidence_get_doc, 0},
+	{"authban.report", authban_rpc_report, report_doc, 0},
+	{"authban.erase", authban_rpc_erase, erase_doc, 0},
+	{"authban.erase_user", authban_rpc_erase_user, erase_user_doc, 0},
 	{0, 0, 0, 0}
 };
 /* clang-format on */

@@ -9,6 +9,7 @@
 #include "authban_explain.h"
 #include "authban_log.h"
 #include "authban_params.h"
+#include "authban_privacy.h"
 #include "authban_shared.h"
 
 #include <string.h>
@@ -88,12 +89,12 @@ static bool is_pair_of(const struct ab_view *v, const struct ab_prefix *source)
 
 static int add_pair(rpc_t *rpc, void *list, const struct ab_view *v)
 {
-	char hash[17];
+	char name[AB_EVIDENCE_NAME + 1];
 	void *s;
 
 	if(rpc->array_add(list, "{", &s) < 0
 			|| rpc->struct_add(
-					   s, "s", "user", authban_user_text(v->key.user, hash))
+					   s, "s", "user", authban_user_name(v->key.user, name))
 					   < 0)
 		return -1;
 	return add_entry(rpc, s, v);

@@ -66,6 +66,17 @@ void authban_rpc_networks(rpc_t *rpc, void *ctx);
 void authban_rpc_users(rpc_t *rpc, void *ctx);
 void authban_rpc_reset(rpc_t *rpc, void *ctx);
 
+/* authban_rpc_evidence.c */
+void authban_rpc_evidence(rpc_t *rpc, void *ctx);
+void authban_rpc_evidence_get(rpc_t *rpc, void *ctx);
+
+/* authban_rpc_report.c */
+void authban_rpc_report(rpc_t *rpc, void *ctx);
+
+/* authban_rpc_erase.c */
+void authban_rpc_erase(rpc_t *rpc, void *ctx);
+void authban_rpc_erase_user(rpc_t *rpc, void *ctx);
+
 /* authban_rpc_allow.c */
 void authban_rpc_allow_add(rpc_t *rpc, void *ctx);
 void authban_rpc_allow_del(rpc_t *rpc, void *ctx);

@@ -11,6 +11,7 @@
 #include "authban_blocked.h"
 #include "authban_explain.h"
 #include "authban_log.h"
+#include "authban_privacy.h"
 #include "authban_shared.h"
 #include "authban_stats.h"
 
@@ -101,7 +102,7 @@ static int add_crowd(
 	char text[AB_PREFIX_TEXT], why[AUTHBAN_EXPLAIN_MAX];
 
 	if(v->key.kind == AB_KIND_USER)
-		authban_user_text(authban_user_of(&v->key), text);
+		authban_user_name(authban_user_of(&v->key), text);
 	else
 		ab_prefix_print(&net, text);
 	return rpc->struct_add(h, "ssddddds",

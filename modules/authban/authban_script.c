@@ -167,6 +167,13 @@ static void give_turn_back(sip_msg_t *msg, struct authban_request *req,
 	req->turn = false;
 }
 
+static enum ab_guess guess_of(enum ab_class class)
+{
+	if(class == AB_CLASS_MALFORMED)
+		return AB_GUESS_MALFORMED;
+	return class == AB_CLASS_UNKNOWN_USER ? AB_GUESS_USER : AB_GUESS_PASSWORD;
+}
+
 static int judge_result(sip_msg_t *msg, int rc, str *name, str *policy)
 {
 	struct authban_request *req = authban_request(msg);
@@ -199,7 +206,10 @@ static int judge_result(sip_msg_t *msg, int rc, str *name, str *policy)
 	failure.answer = ev.answer;
 	failure.flow = authban_flow(&msg->rcv);
 	failure.policy = policy_of(policy);
-	failure.proof = req->proof;
+	failure.proof = failure.shown = req->proof;
+	failure.msg = msg;
+	failure.guess = guess_of(req->class);
+	failure.name = ev.user;
 	req->banned = authban_count_failure(&failure) == AUTHBAN_COUNTED_BANNED;
 	return req->banned ? DENY_BANNED : DENY;
 }

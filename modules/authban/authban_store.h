@@ -5,8 +5,8 @@
  *
  * Commands go through a pipe to the masters (authban_topology); one connection
  * more waits on the log. Keys and records: ab_wire.h. Plain commands only (HSET,
- * EXPIRE, HSCAN, HGETALL, HDEL, XADD, XREAD, XREVRANGE, RPUSH, LRANGE, SET, GET,
- * TIME, ROLE, and for a cluster CLUSTER SLOTS and ASKING), no script, so that a
+ * EXPIRE, HSCAN, HGETALL, HDEL, XADD, XREAD, XTRIM, XREVRANGE, RPUSH, LRANGE, SET,
+ * GET, TIME, ROLE, and for a cluster CLUSTER SLOTS and ASKING), no script, so that a
  * narrow ACL is enough: etc/redis-users.acl.
  */
 #ifndef AUTHBAN_STORE_H

@@ -28,6 +28,12 @@ LOCAL_REDIS = authban("redis", "redis://127.0.0.1:1/0")
 CUSTOM = authban("backend", "custom")
 REMOTE_REDIS = authban("redis", "redis://:%s@%s/0" % (SHORT, REMOTE))
 
+def report(org="Example", contact="abuse@example.com", domain="example.com"):
+    """Who reports."""
+    return "\n".join(authban("report_" + name, value)
+                     for name, value in (("org", org), ("contact", contact), ("domain", domain)))
+
+
 # name: (configuration, [what the sentence must say], [secrets that must not be said])
 WRONG = {
     "threshold 0": (authban("threshold", 0), ["threshold is 0", "1 to 10000"]),
@@ -97,6 +103,17 @@ WRONG = {
     "snapshot_interval too large": (authban("snapshot_interval", 3601), ["snapshot_interval is 3601", "1 to 3600"]),
     "snapshot_max_age 0": (authban("snapshot_max_age", 0), ["snapshot_max_age is 0", "1 to 2592000"]),
     "snapshot_max_age too large": (authban("snapshot_max_age", 2592001), ["snapshot_max_age is 2592001", "1 to"]),
+    "evidence negative": (authban("evidence", -1), ["evidence is -1", "0 to 65536"]),
+    "evidence text": (authban("evidence", "some"), ["evidence", '"some"', "0 to 65536"]),
+    "evidence_ttl 0": (authban("evidence_ttl", 0), ["evidence_ttl is 0", "1 to 31622400"]),
+    "privacy unknown": (authban("privacy", "maybe"), ["privacy is maybe", "off or on"]),
+    "privacy number": (authban("privacy", 0), ["privacy is 0", "off or on"]),
+    "privacy_rotate 0": (authban("privacy_rotate", 0), ["privacy_rotate is 0", "1 to 31622400"]),
+    "report_org alone": (authban("report_org", "Example"),
+                         ["report_org, report_contact and report_domain", "all or none"]),
+    "report_contact without @": (report(contact="abuse"), ['report_contact is "abuse"', "a mail address"]),
+    "report_domain with a blank": (report(domain="a b"), ['report_domain is "a b"', "a domain"]),
+    "report_org with a line": (report(org="a\tb"), ["report_org", "printable ASCII"]),
     "unknown parameter": (authban("treshold", 5), ["treshold"]),
 
     "nonce without bit 8": (NONCE + "\n" + auth("auth_checks_in_dlg", 1),
