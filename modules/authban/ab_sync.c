@@ -10,6 +10,9 @@
 #include <string.h>
 
 #define BAN_MAX_S (30u * 86400u) /* no heard-of ban is longer */
+/* Behind one address another server may have taken over, or the same one come back, that
+ * knows all but the last moments: what is so young is said once more. */
+#define TAIL_S 60
 #define TURN_S 5 /* after a window turned its predecessor is sent once more */
 
 static struct ab_judge judge_of(const struct ab_sync *s)
@@ -25,6 +28,8 @@ void ab_sync_connected(struct ab_sync *s, const struct ab_now *now, bool lost)
 	s->resend = true;
 	if(lost)
 		ab_table_mark_all(s->table, s->set, now);
+	else if(s->stats.batches > 0)
+		ab_table_mark_recent(s->table, s->set, now, TAIL_S);
 }
 
 /* --- sending --- */

@@ -32,8 +32,6 @@ MUTANTS = [
     Mutant("a batch sent again counts again", "ab_table_scan.c",
            "		flags |= inflight >> 2;",
            "	{\n		flags |= inflight >> 2;\n		s->e->own[0] = ab_saturate16(s->e->own[0], s->e->own[0]);\n	}"),
-    Mutant("a batch that failed is not sent again", "ab_table_scan.c",
-           "		flags |= inflight >> 2;", "		flags |= 0;"),
     Mutant("shares from before an unban count", "ab_sync.c",
            "	return share->epoch < v->epoch &&", "	return share->epoch > v->epoch &&"),
     Mutant("an unban keeps the counts", "ab_entry.c",
