@@ -74,7 +74,8 @@ TOOLS := authban-report authban-lists authban-top authban-doctor
 TOOLDIR ?= $(PREFIX)/share/authban
 
 .PHONY: all check check-asan check-tsan test test-long test-trixie run demo \
-	bench peers doc doc-check install uninstall deb format format-check lint \
+	bench bench-fleet checker peers doc doc-check install uninstall deb format \
+	format-check lint \
 	clean distclean help need-cc need-build need-check need-doc \
 	FORCE
 
@@ -185,6 +186,42 @@ check-tsan: ## threads on the core (tests/unit/tsan_*.c) under TSan
 		SAN=-fsanitize=thread \
 		RUN="$$(setarch -R true 2>/dev/null && echo setarch -R)"
 
+# --- the sync process without Kamailio: the checker and the fleet ---------------
+
+# The module's own objects, taken out of an archive as they are needed; what they
+# want of Kamailio is in kamailio.c. Both programs want a redis-server.
+CLUSTER_B := $(B)/tests/cluster
+cluster_o = $(patsubst %,$(CLUSTER_B)/%.o,kamailio core $(1))
+CHECKER_O := $(call cluster_o,sim server truth stage chaos checker)
+FLEET_O := $(call cluster_o,fleet fleet_member fleet_redis)
+
+$(CLUSTER_B)/%.o: tests/cluster/%.c Makefile $(B)/flags.ok
+	@mkdir -p $(@D)
+	$(say) CC $@
+	$(Q)$(CC) $(CPPFLAGS) $(COMMON) $(GLUE_FLAGS) -I$(SRC) $(CFLAGS) -c -o $@ $<
+
+$(CLUSTER_B)/glue.a: $(CORE_O) $(GLUE_O)
+	@mkdir -p $(@D)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(CLUSTER_B)/still_clock.so: tests/cluster/still_clock.c Makefile | need-build
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) -shared $(WARN) -fPIC -D_GNU_SOURCE $(CFLAGS) -o $@ $<
+
+$(CLUSTER_B)/checker: $(CHECKER_O) $(CLUSTER_B)/glue.a
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(SAN) -o $@ $^ $(HIREDIS_LIBS)
+
+$(CLUSTER_B)/fleet: $(FLEET_O) $(CLUSTER_B)/glue.a
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(SAN) -o $@ $^ $(HIREDIS_LIBS)
+
+checker: need-build $(CLUSTER_B)/checker $(CLUSTER_B)/still_clock.so ## random faults against several proxies and a real Redis
+
+bench-fleet: need-build $(CLUSTER_B)/fleet ## what 10, 50 and 200 proxies cost one Redis, and a cluster
+	$(CLUSTER_B)/fleet
+
 # --- everything else -----------------------------------------------------------
 
 # -s: each test prints its figure
@@ -202,12 +239,13 @@ test: ## install what is needed, build twice, run every test
 	$(MAKE) check-asan
 	$(MAKE) check-tsan
 	$(MAKE) lint
+	$(MAKE) checker
 	$(if $(doc_xml),$(MAKE) doc-check)
 	$(if $(PYTEST_DIRS),$(PYTEST) $(PYTEST_DIRS))
 
 test-long: ## the slow tests: AUTHBAN_LONG=1, and the fuzzers
 	scripts/install-deps --all
-	$(MAKE) all
+	$(MAKE) all checker
 	AUTHBAN_LONG=1 $(PYTEST) $(PYTEST_DIRS)
 	$(if $(wildcard tests/fuzz/run),AUTHBAN_LONG=1 tests/fuzz/run)
 
@@ -315,4 +353,4 @@ help: ## this list
 
 FORCE:
 
--include $(wildcard $(B)/*.d $(B)/tests/unit/*.d)
+-include $(wildcard $(B)/*.d $(B)/tests/unit/*.d $(CLUSTER_B)/*.d)

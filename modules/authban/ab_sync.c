@@ -10,6 +10,9 @@
 #include <string.h>
 
 #define BAN_MAX_S (30u * 86400u) /* no heard-of ban is longer */
+/* Behind one address another server may have taken over, or the same one come back, that
+ * knows all but the last moments: what is so young is said once more. */
+#define TAIL_S 60
 #define TURN_S 5 /* after a window turned its predecessor is sent once more */
 
 static struct ab_judge judge_of(const struct ab_sync *s)
@@ -25,6 +28,8 @@ void ab_sync_connected(struct ab_sync *s, const struct ab_now *now, bool lost)
 	s->resend = true;
 	if(lost)
 		ab_table_mark_all(s->table, s->set, now);
+	else if(s->stats.batches > 0)
+		ab_table_mark_recent(s->table, s->set, now, TAIL_S);
 }
 
 /* --- sending --- */
@@ -179,6 +184,7 @@ int ab_sync_batch(struct ab_sync *s, const struct ab_now *now)
 
 	s->now = *now;
 	s->floor = s->nodes ? ab_nodes_floor(s->nodes, s->table->owner) : 0;
+	s->restored = false;
 	n = ab_table_take_dirty(s->table, s->set, now, s->batch, AB_SYNC_BATCH);
 	if(n == 0) {
 		s->resend = false;
@@ -255,6 +261,22 @@ static void say_again(struct ab_sync *s, const struct ab_wire_state *rec)
 				mark_state, NULL);
 }
 
+static void unmark_state(struct ab_slot *slot, void *arg)
+{
+	if(slot->e->version == *(const uint64_t *)arg)
+		ab_entry_set_flags(slot->e, slot->e->flags & ~AB_UNSENT_STATE);
+}
+
+/* The map has what the snapshot had. Nothing of this start was sent yet, so no state
+ * that is half sent is taken for one that is there. */
+static void is_there(struct ab_sync *s, const struct ab_wire_state *rec)
+{
+	uint64_t version = rec->version;
+
+	ab_table_update(s->table, &rec->key, AB_FIND, s->set, &s->now, unmark_state,
+			&version);
+}
+
 /* A state that is over still says from when on failures count, as long as there
  * are shares from before it: for two windows. */
 static bool is_over(const struct ab_sync *s, const struct ab_wire_state *rec)
@@ -279,7 +301,8 @@ static uint32_t seconds_left(const struct ab_sync *s,
 
 	if(rec->end <= now->cluster_ms)
 		return 0; /* over, but its shares are not */
-	left = (rec->end - now->cluster_ms + 999) / 1000;
+	/* to the nearest: rounded up, each restart of a proxy would make bans longer */
+	left = (rec->end - now->cluster_ms + 500) / 1000;
 	return left < max ? (uint32_t)left : max;
 }
 
@@ -347,7 +370,10 @@ bool ab_sync_apply(struct ab_sync *s, const struct ab_now *now,
 		return r != AB_WIRE_FORGOTTEN;
 	}
 	apply(s, &rec);
-	say_again(s, &rec);
+	if(s->restored)
+		is_there(s, &rec);
+	else
+		say_again(s, &rec);
 	return true;
 }
 
@@ -378,6 +404,12 @@ bool ab_sync_restore(struct ab_sync *s, const struct ab_now *now,
 			&& rec.end > max)
 		rec.end = max;
 	apply(s, &rec);
+	/* Redis may have lost it meanwhile: it is sent unless the map has it */
+	if(ab_table_clustered(s->table)) {
+		s->restored = true;
+		ab_table_update(
+				s->table, &rec.key, AB_FIND, s->set, &s->now, mark_state, NULL);
+	}
 	return true;
 }
 

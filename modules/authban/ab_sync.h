@@ -95,7 +95,8 @@ struct ab_sync
 			peer_changes; /* of one proxy that are believed in a minute; 0: all */
 	bool loading; /* the map is being read: no such limit, as it may be large */
 	/* private */
-	bool resend; /* previous windows too, until all is sent */
+	bool restored; /* from a snapshot, and nothing was sent since */
+	bool resend;   /* previous windows too, until all is sent */
 	uint32_t ttl_known[AB_WIRE_COUNT_BUCKETS]; /* start of the window whose
 												  key got its TTL from us */
 	uint32_t floor;							   /* ab_nodes_floor() */
@@ -147,7 +148,8 @@ bool ab_sync_is_kept(const struct ab_view *v);
 /*
  * Applies one record of this proxy's own snapshot, which bears no MAC since the whole
  * snapshot has one. `now` is the moment by the clock of the snapshot. No ban lasts
- * longer than a new one may. False: it was refused or is over.
+ * longer than a new one may. It waits to be sent until the map turns out to have it.
+ * False: it was refused or is over.
  */
 bool ab_sync_restore(struct ab_sync *s, const struct ab_now *now,
 		const uint8_t *bytes, size_t len);

@@ -211,6 +211,11 @@ void ab_table_settle(const struct ab_table *t, const struct ab_key *key,
 size_t ab_table_mark_all(const struct ab_table *t,
 		const struct ab_settings *set, const struct ab_now *now);
 
+/* The same for what has changed within so many seconds. */
+size_t ab_table_mark_recent(const struct ab_table *t,
+		const struct ab_settings *set, const struct ab_now *now,
+		uint32_t seconds);
+
 bool ab_table_has_dirty(const struct ab_table *t);
 
 /* How many entries wait to be sent; walks the index. */

@@ -226,12 +226,15 @@ void ab_table_settle(const struct ab_table *t, const struct ab_key *key,
 
 /* Marks one slot; true when there is something of it to send. */
 static bool mark_slot(const struct ab_table *t, uint32_t bucket, unsigned i,
-		const struct ab_settings *set, const struct ab_now *now)
+		const struct ab_settings *set, const struct ab_now *now,
+		uint32_t seconds)
 {
 	struct ab_slot s = ab_slot_at(t->head, bucket, i);
 	struct ab_view v;
 
 	ab_entry_view(&s, set, now, &v);
+	if(v.idle > seconds)
+		return false;
 	if(v.own[0] || v.own[1])
 		ab_entry_set_flags(s.e, s.e->flags | AB_UNSENT_COUNT);
 	if((v.state == AB_STATE_BANNED || v.state == AB_STATE_UNBANNED)
@@ -244,6 +247,13 @@ static bool mark_slot(const struct ab_table *t, uint32_t bucket, unsigned i,
 size_t ab_table_mark_all(const struct ab_table *t,
 		const struct ab_settings *set, const struct ab_now *now)
 {
+	return ab_table_mark_recent(t, set, now, UINT32_MAX);
+}
+
+size_t ab_table_mark_recent(const struct ab_table *t,
+		const struct ab_settings *set, const struct ab_now *now,
+		uint32_t seconds)
+{
 	struct ab_table_head *h = t->head;
 	size_t n = 0;
 	uint32_t b;
@@ -254,7 +264,7 @@ size_t ab_table_mark_all(const struct ab_table *t,
 			continue;
 		for(i = 0; i < SLOTS; i++)
 			if(ab_line_tag(&h->lines[b], i) != 0)
-				n += mark_slot(t, b, i, set, now);
+				n += mark_slot(t, b, i, set, now, seconds);
 		ab_bucket_unlock(t, b);
 	}
 	return n;

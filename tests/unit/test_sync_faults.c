@@ -185,6 +185,37 @@ static void what_nobody_has_yet_is_not_evicted_for_one_failure(void **state)
 	assert_int_equal(failures(f, 0, &key), 1);
 }
 
+static void a_restored_ban_is_sent_unless_the_store_has_it(void **state)
+{
+	static const struct ab_wire unsigned_wire;
+	struct fleet *f = *state;
+	struct proxy *p = &f->p[0];
+	struct ab_key key = key_v4(1);
+	uint8_t kept[AB_WIRE_STATE_MAX];
+	struct record known;
+	struct ab_view v;
+	size_t len;
+	int there;
+
+	box_ban(&p->b, &key, 60);
+	assert_true(proxy_push(p));
+	known = f->store.log[0];
+	v = box_view(&p->b, &key);
+	len = ab_sync_record(
+			&unsigned_wire, ab_table_names(&p->b.table), &p->b.now, &v, kept);
+	for(there = 0; there < 2; there++) {
+		store_wipe(&f->store);
+		proxy_restart(f, 0);
+		assert_true(ab_sync_restore(&p->s, &p->b.now, kept, len));
+		if(there)
+			ab_sync_apply(&p->s, &p->b.now, known.bytes, known.len);
+		assert_true(proxy_push(p));
+		assert_int_equal(f->store.n_map, there ? 0 : 1);
+		assert_int_equal(f->store.n_log, there ? 0 : 1);
+		assert_int_equal(box_check(&p->b, &key), AB_STATE_BANNED);
+	}
+}
+
 static uint64_t dropped(const struct proxy *p)
 {
 	uint64_t n = 0;
@@ -422,6 +453,7 @@ int main(void)
 			TINY(an_evicted_entry_keeps_its_share_in_the_store),
 			TINY(an_entry_evicted_within_a_second_keeps_its_share_too),
 			TINY(what_nobody_has_yet_is_not_evicted_for_one_failure),
+			T(a_restored_ban_is_sent_unless_the_store_has_it),
 			T(hostile_shares_are_dropped_and_counted),
 			T(a_share_of_a_longer_address_does_not_count_for_a_shorter),
 			T(hostile_states_are_dropped_and_counted),
