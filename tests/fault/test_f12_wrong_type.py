@@ -5,11 +5,8 @@ import concurrent.futures
 import contextlib
 import time
 
-import pytest
-
 from lib import credit, faults, wire
 from lib.fleet import banned, cpu_seconds, fleet, make_proxy, pid_of, status, wait_banned, wait_connected
-from lib.redis import RedisError
 from lib.sip import Phone
 from lib.traffic import Honest, RoundRobin
 from lib.wait import wait_for
