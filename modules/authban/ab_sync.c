@@ -185,7 +185,8 @@ int ab_sync_batch(struct ab_sync *s, const struct ab_now *now)
 	s->now = *now;
 	s->floor = s->nodes ? ab_nodes_floor(s->nodes, s->table->owner) : 0;
 	s->restored = false;
-	n = ab_table_take_dirty(s->table, s->set, now, s->batch, AB_SYNC_BATCH);
+	n = ab_table_take_dirty(s->table, s->set, now, s->batch,
+			s->batch_max ? s->batch_max : AB_SYNC_BATCH);
 	if(n == 0) {
 		s->resend = false;
 		return 0;

@@ -94,6 +94,8 @@ struct ab_sync
 	uint32_t
 			peer_changes; /* of one proxy that are believed in a minute; 0: all */
 	bool loading; /* the map is being read: no such limit, as it may be large */
+	size_t batch_max; /* entries of one batch, 1 to AB_SYNC_BATCH; 0: all of them.
+						 Less where the network is slow */
 	/* private */
 	bool restored; /* from a snapshot, and nothing was sent since */
 	bool resend;   /* previous windows too, until all is sent */
@@ -114,7 +116,7 @@ void ab_sync_connected(struct ab_sync *s, const struct ab_now *now, bool lost);
 
 /*
  * Sends one batch and judges what came back. Returns how many entries were
- * sent (AB_SYNC_BATCH: there may be more; 0: nothing to do), or -1 when the
+ * sent (batch_max: there may be more; 0: nothing to do), or -1 when the
  * store failed.
  */
 int ab_sync_batch(struct ab_sync *s, const struct ab_now *now);

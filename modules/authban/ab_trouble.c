@@ -24,6 +24,7 @@ static const struct
 		{"BUSY", AB_TROUBLE_BUSY},
 		{"no_answer", AB_TROUBLE_TIMEOUT},
 		{"timed out", AB_TROUBLE_TIMEOUT},
+		{"name server", AB_TROUBLE_TIMEOUT},
 		{"MOVED", AB_TROUBLE_MOVED},
 		{"ASK ", AB_TROUBLE_MOVED},
 		{"redirect", AB_TROUBLE_MOVED},

@@ -37,7 +37,9 @@ static int begin(int family, const struct sockaddr *to, socklen_t len)
 
 int authban_connect_tcp(const char *host, int port, const char **why)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *all, *a;
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+							.ai_flags = AI_NUMERICHOST},
+					*all, *a;
 	char service[8];
 	int fd = -1, rc;
 

@@ -10,8 +10,8 @@
 #define AUTHBAN_CONNECT_H
 
 /*
- * Begins to connect to a host (a name or an address) and port, or to the unix
- * socket at a path. Returns a non-blocking descriptor whose SO_ERROR tells of the
+ * Begins to connect to an address (in figures: names are authban_resolve.h's) and
+ * port, or to the unix socket at a path. Returns a non-blocking descriptor whose SO_ERROR tells of the
  * end when it can be written to; or -1 with *why in words that stay valid until
  * the next call.
  */

@@ -19,7 +19,7 @@
 #include <string.h>
 
 #define DELETE_MAX 64 /* expired fields deleted by one load */
-#define LOAD_AHEAD 16 /* buckets of the map asked for at once */
+#define LOAD_AHEAD 32 /* buckets of the map asked for at once */
 
 static int keep_reply(void *arg, int tag, authban_reply_t **reply)
 {
@@ -81,6 +81,7 @@ static int read_time(struct authban_store *s, int64_t deadline)
 	if(ask(s, words, deadline, &reply) < 0)
 		return -1;
 	end = authban_redis_now();
+	s->round_trip = (int)(end - begin);
 	sec = to_number(authban_reply_at(reply, 0));
 	usec = to_number(authban_reply_at(reply, 1));
 	authban_reply_free(reply);
@@ -239,6 +240,8 @@ static int got_bucket(void *arg, int bucket, authban_reply_t **reply)
 		return authban_store_written(s, *reply);
 	if(authban_reply_type(*reply) == AUTHBAN_REPLY_ERROR)
 		return authban_store_pass_over(s, "HGETALL", *reply);
+	if(authban_reply_size(*reply) > 0)
+		authban_store_seen(s, (unsigned)bucket);
 	authban_pipe_chain(&s->pipe);
 	return apply_bucket(s, (unsigned)bucket, *reply);
 }
@@ -248,6 +251,7 @@ static int read_map(struct authban_store *s, int64_t deadline)
 	unsigned b, i;
 
 	s->expired = 0;
+	memset(s->map_seen, 0, sizeof(s->map_seen));
 	for(b = 0; b < AB_WIRE_MAP_BUCKETS; b += LOAD_AHEAD) {
 		authban_store_begin(s);
 		for(i = b; i < b + LOAD_AHEAD; i++)

@@ -10,8 +10,10 @@
 #include "authban_params.h"
 #include "authban_peers.h"
 #include "authban_record.h"
+#include "authban_resolve.h"
 #include "authban_shared.h"
 #include "authban_snapshot.h"
+#include "authban_state.h"
 #include "authban_stats.h"
 #include "authban_store.h"
 #include "authban_testimony.h"
@@ -30,7 +32,10 @@
 #define BACKOFF_MIN 100	 /* ms before the first new try */
 #define BACKOFF_MAX 1000 /* ms; news must be everywhere 2 s after a return */
 #define BACKOFF_LOGIN \
-	30000				  /* ms when the server refuses us: a person must act */
+	30000 /* ms when the server refuses us: a person must act, so no less */
+#define BATCH_SLOW 300 /* ms beyond the round trip: then batches get smaller, */
+#define BATCH_QUICK 100	  /* and larger below this */
+#define BATCH_MIN 16	  /* entries */
 #define HEALTH_EVERY 5000 /* ms: clock, and whether Redis was emptied */
 #define TELL_SOON 500	  /* ms after a ban was sent */
 #define SWEEP_EVERY 1000  /* ms for one part of the table */
@@ -45,7 +50,7 @@ static bool clock_known; /* cluster time has been Redis's once */
 
 /* Moments in monotonic milliseconds. */
 static int64_t next_try, next_health, next_sweep, next_complaint, next_snapshot,
-		last_batch, unsent_since, next_move;
+		last_batch, next_move, next_loss;
 static int backoff = BACKOFF_MIN;
 static uint32_t sweep_part;
 
@@ -73,20 +78,6 @@ static void init_wire(struct ab_wire *w)
 	ab_node_id(authban_params.node, w->node);
 }
 
-static void describe_server(
-		const struct ab_url *url, const struct ab_place *place)
-{
-	struct authban_sync_state *state = authban_sync_state();
-
-	bool v6 = !url->is_unix && strchr(place->host, ':');
-
-	if(url->is_unix)
-		snprintf(state->server, sizeof(state->server), "%s", place->host);
-	else
-		snprintf(state->server, sizeof(state->server), "%s%s%s:%d",
-				v6 ? "[" : "", place->host, v6 ? "]" : "", place->port);
-}
-
 int authban_proc_init(const struct ab_url *url)
 {
 	if(authban_random(sync_core.wire.boot, sizeof(sync_core.wire.boot)) < 0)
@@ -107,7 +98,7 @@ int authban_proc_init(const struct ab_url *url)
 			url && *url->password && authban_has_cluster_key());
 	if(url) {
 		authban_sync_state()->configured = 1;
-		describe_server(url, &url->place[0]);
+		authban_state_server(url, &url->place[0]);
 	}
 	ab_table_set_clustered(authban_table(), url != NULL);
 	register_procs(1);
@@ -133,12 +124,22 @@ static bool follow_home(void)
 	return true;
 }
 
+/* When to try again after an error. Not at once with the whole fleet: half to all of
+ * the delay, or somewhat more than it where it is a promise. */
+static int64_t next_after(int64_t now)
+{
+	unsigned any = fastrand();
+
+	if(ab_trouble_of(store.error) == AB_TROUBLE_AUTH)
+		return now + BACKOFF_LOGIN + (int)(any % (BACKOFF_LOGIN / 4));
+	return now + backoff / 2 + (int)(any % (unsigned)(backoff / 2 + 1));
+}
+
 static void disconnected(void)
 {
 	struct authban_sync_state *state = authban_sync_state();
 	int64_t now = authban_redis_now();
 	enum ab_trouble trouble = ab_trouble_of(store.error);
-	int delay = trouble == AB_TROUBLE_AUTH ? BACKOFF_LOGIN : backoff;
 	/* where others decide who is the master, it takes some of the 2 s */
 	int max = store.url->kind == AB_URL_SERVER ? BACKOFF_MAX : BACKOFF_MAX / 2;
 
@@ -157,8 +158,7 @@ static void disconnected(void)
 	state->connected = 0;
 	state->role = 0;
 	state->nodes = 0;
-	/* half to all of the delay, so that a fleet does not come back at once */
-	next_try = now + delay / 2 + (int)(fastrand() % (unsigned)(delay / 2 + 1));
+	next_try = next_after(now);
 	backoff = backoff * 2 < max ? backoff * 2 : max;
 }
 
@@ -178,6 +178,7 @@ static void connected(void)
 	state->role = store.role;
 	state->nodes = (int)authban_topology_nodes(&store.topology);
 	state->reconnects++;
+	sync_core.batch_max = BATCH_MIN; /* the network may be slow */
 	next_complaint = 0;
 	next_health = authban_redis_now() + HEALTH_EVERY;
 	LM_NOTICE("Redis at %s is connected, %u sources are banned\n",
@@ -201,7 +202,7 @@ static int open_store(int64_t deadline)
 	rc = authban_store_open(&store, deadline, set_clock);
 	sync_core.news = on_news;
 	if(rc == 0)
-		describe_server(
+		authban_state_server(
 				store.url, &authban_topology_home(&store.topology)->place);
 	return rc;
 }
@@ -246,6 +247,10 @@ void authban_proc_preload(void)
 		authban_sync_state()->trouble[ab_trouble_of(store.error)]++;
 		/* the process that is forked now need not say it again at once */
 		next_complaint = authban_redis_now() + COMPLAIN_EVERY;
+		memcpy(authban_sync_state()->last_error, store.error,
+				sizeof(authban_sync_state()->last_error) - 1);
+		if(ab_trouble_of(store.error) == AB_TROUBLE_AUTH)
+			next_try = next_after(authban_redis_now());
 	} else {
 		LM_INFO("%u bans loaded from Redis in %d ms\n",
 				ab_table_banned(sync_core.table, authban_now_mono()),
@@ -253,8 +258,9 @@ void authban_proc_preload(void)
 		load_credit(end);
 		store.lost = false; /* nothing was sent yet that could be lost */
 	}
-	/* the process makes connections of its own */
+	/* the process makes connections and look-ups of its own */
 	authban_store_close(&store);
+	authban_resolve_end();
 }
 
 /* --- the loop --- */
@@ -269,13 +275,29 @@ static void listen_to_others(void)
 		authban_testimony_soon(2 * TELL_SOON);
 }
 
+/* What is on its way delays the log and the next batch, so on a slow network it is
+ * less. `took` is in ms. */
+static void fit_batch(int64_t took)
+{
+	size_t max = sync_core.batch_max ? sync_core.batch_max : AB_SYNC_BATCH;
+
+	took -= store.round_trip;
+	if(took > BATCH_SLOW)
+		max = max / 2 > BATCH_MIN ? max / 2 : BATCH_MIN;
+	else if(took < BATCH_QUICK)
+		max = max * 2 < AB_SYNC_BATCH ? max * 2 : AB_SYNC_BATCH;
+	sync_core.batch_max = max;
+}
+
 static void send_batch(int64_t now_ms)
 {
 	struct ab_now now = authban_now();
 	uint64_t states = sync_core.stats.states_sent;
+	int rc = ab_sync_batch(&sync_core, &now);
 
 	last_batch = now_ms;
-	if(ab_sync_batch(&sync_core, &now) < 0 || authban_store_moved(&store)) {
+	fit_batch(authban_redis_now() - now_ms);
+	if(rc < 0 || authban_store_moved(&store)) {
 		disconnected();
 		return;
 	}
@@ -303,10 +325,22 @@ static void send_all_again(const char *why)
 
 static void check_health(int64_t now_ms)
 {
+	int missing;
+
 	next_health = now_ms + HEALTH_EVERY;
-	if(authban_store_health(&store) < 0) {
+	missing = authban_store_health(&store);
+	/* who has lost everything is told everything below */
+	if(missing == 0 && !store.lost)
+		missing = authban_store_repair(&store);
+	if(missing < 0) {
 		disconnected();
 		return;
+	}
+	if(missing > 0 && now_ms >= next_loss) {
+		next_loss = now_ms + COMPLAIN_EVERY;
+		LM_WARN("Redis at %s has lost %d records of bans: sending them"
+				" again; is its maxmemory too small?\n",
+				authban_sync_state()->server, missing);
 	}
 	backoff = BACKOFF_MIN;
 	set_clock(&store);
@@ -358,56 +392,12 @@ static void sweep(int64_t now_ms)
 		authban_breaker_news();
 }
 
-static long wall_offset(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (long)((int64_t)authban_now().cluster_ms
-				  - ((int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000));
-}
-
-static void publish_state(int64_t now_ms)
-{
-	struct authban_sync_state *state = authban_sync_state();
-	const struct ab_sync_stats *st = &sync_core.stats;
-	long dropped = 0;
-	int i;
-
-	for(i = 0; i < AB_WIRE_RESULTS; i++) {
-		dropped += (long)st->dropped[i];
-		state->refused[i] = (long)st->dropped[i];
-	}
-	state->clipped = (long)st->clipped;
-	authban_peers_refusals(st, now_ms);
-	state->batches = (long)st->batches;
-	state->shares_sent = (long)st->shares_sent;
-	state->states_sent = (long)st->states_sent;
-	state->states_applied = (long)st->states_applied;
-	state->dropped = dropped;
-	if(!store.url || !ab_table_has_dirty(sync_core.table))
-		unsent_since = 0;
-	else if(unsent_since == 0)
-		unsent_since = now_ms;
-	state->bad_keys = (int)store.quarantine.n;
-	state->trouble[AB_TROUBLE_WRONGTYPE] = (long)store.quarantine.met;
-	state->facts_told = (long)store.credit.told;
-	state->facts_heard = (long)store.credit.heard;
-	state->facts_loading = authban_credit_is_loading(&store);
-	if(sync_core.guard.good.tell)
-		state->facts_dropped =
-				(long)atomic_load(&sync_core.guard.good.tell->dropped);
-	memcpy(state->log_id, store.last_id, sizeof(state->log_id));
-	if(clock_known)
-		state->offset_ms = wall_offset();
-	state->lag_ms = unsent_since ? (long)(now_ms - unsent_since) : 0;
-}
-
 /* What is due, in the order of its worth. */
 static void work(int64_t now)
 {
 	bool online = authban_store_fd(&store) >= 0;
 
+	authban_state_lag(&store, now); /* it may take seconds to send it */
 	next_snapshot = authban_snapshot_work(&sync_core, clock_known);
 	if(store.url && !online && now >= next_try) {
 		if(open_store(now + AUTHBAN_STORE_LOAD) < 0)
@@ -433,7 +423,7 @@ static void work(int64_t now)
 		disconnected();
 	if(now >= next_sweep)
 		sweep(now);
-	publish_state(authban_redis_now());
+	authban_state_publish(&store, clock_known, authban_redis_now());
 }
 
 static int sleep_ms(int64_t now)

@@ -8,6 +8,7 @@
 #include "authban_redis.h"
 
 #include "authban_connect.h"
+#include "authban_resolve.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -58,19 +59,17 @@ static int fail(struct authban_redis *r, const char *what, const char *why)
 /* Waits for `events` on the socket. */
 static int wait_for(struct authban_redis *r, short events, int64_t deadline)
 {
+	int64_t left, silence = authban_redis_now() + AUTHBAN_REDIS_SILENCE;
 	struct pollfd p = {r->c->fd, events, 0};
-	int64_t left;
 	int rc;
 
+	if(deadline > silence)
+		deadline = silence;
 	do {
 		left = deadline - authban_redis_now();
-		if(left < 0)
-			left = 0;
-		rc = poll(&p, 1, left < INT32_MAX ? (int)left : INT32_MAX);
+		rc = poll(&p, 1, left < 0 ? 0 : (int)left);
 	} while(rc < 0 && errno == EINTR);
-	if(rc < 0)
-		return fail(r, "poll", strerror(errno));
-	return rc > 0 ? 0 : fail(r, "no_answer", "deadline");
+	return rc > 0 ? 0 : fail(r, "no_answer", rc ? strerror(errno) : "deadline");
 }
 
 static int finish_connect(struct authban_redis *r, int64_t deadline)
@@ -308,13 +307,19 @@ static int log_in(struct authban_redis *r, const struct ab_url *url,
 	return url->db == 0 ? 0 : expect_ok(r, select, "SELECT", deadline);
 }
 
-static int open_socket(
-		struct authban_redis *r, const struct ab_place *place, bool is_unix)
+static int open_socket(struct authban_redis *r, const struct ab_place *place,
+		bool is_unix, int64_t deadline)
 {
-	const char *why;
-	int fd = is_unix ? authban_connect_unix(place->host, &why)
-					 : authban_connect_tcp(place->host, place->port, &why);
+	char addr[AUTHBAN_ADDRESS];
+	const char *why = NULL;
+	int fd;
 
+	if(!is_unix)
+		why = authban_resolve(place->host, deadline, addr);
+	if(why)
+		return fail(r, "name", why);
+	fd = is_unix ? authban_connect_unix(place->host, &why)
+				 : authban_connect_tcp(addr, place->port, &why);
 	if(fd < 0)
 		return fail(r, "connect", why);
 	r->c = redisConnectFd(fd);
@@ -331,7 +336,7 @@ int authban_redis_open(struct authban_redis *r, const struct ab_place *place,
 		int64_t deadline)
 {
 	authban_redis_close(r);
-	if(open_socket(r, place, url->is_unix) < 0)
+	if(open_socket(r, place, url->is_unix, deadline) < 0)
 		return -1;
 	limit_replies(r->c);
 	if(finish_connect(r, deadline) == 0
@@ -344,8 +349,13 @@ int authban_redis_open(struct authban_redis *r, const struct ab_place *place,
 
 void authban_redis_close(struct authban_redis *r)
 {
-	if(r->c)
-		redisFree(r->c);
+	static const struct linger at_once = {1, 0};
+
+	if(!r->c)
+		return;
+	/* what is not sent yet would go on filling a slow network */
+	setsockopt(r->c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	redisFree(r->c);
 	r->c = NULL;
 }
 

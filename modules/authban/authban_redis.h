@@ -4,8 +4,9 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The only part that knows hiredis (and OpenSSL, for TLS). Sockets are non-blocking and every wait is
- * a poll() against a deadline in monotonic milliseconds, so a server that is
- * stopped, half open or sends one byte a second costs that long and no more.
+ * a poll() against a deadline in monotonic milliseconds, and no longer than
+ * AUTHBAN_REDIS_SILENCE, so a server that is stopped, half open or sends one byte a
+ * second costs that long and no more.
  * Errors are kept in words; the caller logs. No error text holds the password.
  */
 #ifndef AUTHBAN_REDIS_H
@@ -18,6 +19,9 @@
 #include <stdint.h>
 
 #define AUTHBAN_REDIS_ERROR 128
+/* ms without a single byte after which a server is given up, however far away a
+ * deadline is: a slow network goes on, a dead one is noticed soon */
+#define AUTHBAN_REDIS_SILENCE 700
 
 struct redisContext;
 

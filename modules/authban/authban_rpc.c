@@ -109,7 +109,7 @@ static int add_redis(rpc_t *rpc, void *h, const struct ab_table *t)
 			roles[role >= 0 && role <= 2 ? role : 0], "redis_prefix",
 			authban_params.redis_prefix, "redis_nodes", (int)s->nodes,
 			"redis_shards", authban_params.redis_shards, "redis_lag_ms",
-			(int)s->lag_ms, "redis_pending",
+			(int)authban_sync_lag(), "redis_pending",
 			ab_table_clustered(t) ? (int)ab_table_pending(t) : 0,
 			"redis_batches", (int)s->batches, "redis_reconnects",
 			(int)s->reconnects, "redis_errors", (int)s->errors, "redis_dropped",

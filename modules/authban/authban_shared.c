@@ -185,6 +185,13 @@ struct ab_nodes *authban_nodes(void)
 	return nodes;
 }
 
+long authban_sync_lag(void)
+{
+	int64_t since = sync_state->unsent_since;
+
+	return since ? (long)(clock_ms(CLOCK_MONOTONIC) - since) : 0;
+}
+
 struct ab_recent *authban_attempts(void)
 {
 	return attempts;

@@ -20,8 +20,9 @@ struct authban_sync_state
 {
 	_Atomic int configured; /* a Redis is named */
 	_Atomic int connected;
-	_Atomic int role; /* 0 unknown, 1 master, 2 replica */
-	_Atomic long lag_ms, batches, shares_sent, states_sent, states_applied;
+	_Atomic int role;			  /* 0 unknown, 1 master, 2 replica */
+	_Atomic int64_t unsent_since; /* monotonic ms; 0: all is sent */
+	_Atomic long batches, shares_sent, states_sent, states_applied;
 	_Atomic long dropped; /* records refused, in all and by cause */
 	_Atomic long refused[AB_WIRE_RESULTS];
 	_Atomic long clipped; /* shares that claimed too much */
@@ -54,6 +55,9 @@ struct authban_sync_state *authban_sync_state(void);
 
 /* The proxies of the cluster. */
 struct ab_nodes *authban_nodes(void);
+
+/* For how many ms there has been something that Redis has not taken. */
+long authban_sync_lag(void);
 
 /* Answers seen lately. */
 struct ab_recent *authban_attempts(void);

@@ -40,7 +40,7 @@ static counter_val_t read_gauge(counter_handle_t h, void *param)
 		case GAUGE_EVICTIONS:
 			return (counter_val_t)stats.evictions;
 		case GAUGE_SYNC_LAG:
-			return authban_sync_state()->lag_ms;
+			return authban_sync_lag();
 		case GAUGE_BREAKER:
 			return ab_breaker_is_open(authban_guard_quick()->breaker);
 		case GAUGE_SUSPENDED:

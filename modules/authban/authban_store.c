@@ -7,9 +7,13 @@
 
 #include "authban_shared.h"
 
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
+#define ARRIVES 600	   /* ms: TCP has repeated it once or twice by then */
+#define LOOK_AGAIN 100 /* ms */
 #define PATTERN_MAX (2 * AB_WIRE_PLACE_MAX + 2)
 
 int authban_store_fail(struct authban_store *s, const struct authban_redis *r)
@@ -24,8 +28,12 @@ int authban_store_fail_reply(
 	size_t len;
 	const char *text = authban_reply_text(reply, &len);
 
-	snprintf(s->error, sizeof(s->error), "%s: %.*s", what,
-			len < 80 ? (int)len : 80, len ? text : "unexpected reply");
+	bool cluster = len > 6 && memcmp(text, "MOVED ", 6) == 0
+				   && s->url->kind != AB_URL_CLUSTER;
+
+	snprintf(s->error, sizeof(s->error), "%s: %.*s%s", what,
+			len < 80 ? (int)len : 80, len ? text : "unexpected reply",
+			cluster ? " (a cluster: use redis+cluster://)" : "");
 	authban_redis_clean(s->error);
 	return -1;
 }
@@ -50,8 +58,10 @@ int authban_store_append(struct authban_store *s, unsigned shard, int tag,
 int authban_store_run(struct authban_store *s, authban_pipe_got_f got,
 		void *arg, int64_t deadline)
 {
-	if(authban_pipe_run(&s->pipe, got, arg, deadline) == 0)
+	if(authban_pipe_run(&s->pipe, got, arg, deadline) == 0) {
+		s->answered = authban_redis_now();
 		return 0;
+	}
 	if(s->pipe.error[0])
 		memcpy(s->error, s->pipe.error, sizeof(s->error));
 	return -1;
@@ -69,6 +79,7 @@ static int append_state(struct authban_store *s, const struct ab_state_io *io)
 	int i;
 
 	ab_wire_log_key(&s->sync->wire, log);
+	authban_store_seen(s, authban_store_bucket(io->map_key));
 	for(i = 0; i < 7; i++)
 		add_len[i] = strlen(add[i]);
 	add_len[7] = io->record_len;
@@ -301,18 +312,60 @@ static void apply_log(struct authban_store *s, const authban_reply_t *reply)
 	}
 }
 
+/* When the log should have said something. Behind a batch on a slow network it is
+ * late, but Redis lives. */
+static int64_t end_of_patience(const struct authban_store *s)
+{
+	int64_t end = s->asked + AUTHBAN_STORE_BLOCK + AUTHBAN_REDIS_SILENCE + 1;
+	int64_t alive = s->answered + AUTHBAN_REDIS_SILENCE;
+
+	if(alive > s->asked + AUTHBAN_STORE_DEADLINE)
+		alive = s->asked + AUTHBAN_STORE_DEADLINE;
+	return end > alive ? end : alive;
+}
+
+/* When the other host should have confirmed the question, whatever the answer is. */
+static int64_t arrival(const struct authban_store *s)
+{
+	return s->asked + ARRIVES + 2 * s->round_trip;
+}
+
+/* How often in a row TCP has repeated what the other host does not confirm, plus one;
+ * 0 when it has confirmed everything, or is no other host. */
+static unsigned unconfirmed(const struct authban_store *s)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	return getsockopt(authban_store_fd(s), IPPROTO_TCP, TCP_INFO, &info, &len)
+								   < 0
+						   || info.tcpi_unacked == 0
+				   ? 0
+				   : 1u + info.tcpi_retransmits;
+}
+
+/* Neither the question nor its repeats have arrived. */
+static bool is_cut(const struct authban_store *s)
+{
+	return authban_redis_now() >= arrival(s) && unconfirmed(s) > 1;
+}
+
 int64_t authban_store_deadline(const struct authban_store *s)
 {
-	return s->quarantine.log ? INT64_MAX
-							 : s->asked + AUTHBAN_STORE_BLOCK
-									   + AUTHBAN_STORE_DEADLINE + 1;
+	int64_t look = arrival(s), now = authban_redis_now();
+
+	if(s->quarantine.log)
+		return INT64_MAX;
+	if(now >= look && unconfirmed(s))
+		look = now + LOOK_AGAIN;
+	return look > now && look < end_of_patience(s) ? look : end_of_patience(s);
 }
 
 /* An error in the place of news. In a cluster the log may be on its way to another
  * node: then it is read there. 0: it goes on, or -1 with s->error. */
 static int follow_log(struct authban_store *s, const authban_reply_t *reply)
 {
-	int64_t deadline = authban_redis_now() + AUTHBAN_TOPOLOGY_STEP;
+	int64_t deadline = authban_topology_step(&s->topology, INT64_MAX);
 	struct ab_place to;
 	size_t len;
 	const char *text = authban_reply_text(reply, &len);
@@ -374,7 +427,8 @@ int authban_store_listen(struct authban_store *s)
 		if(rc < 0 || authban_store_ask_log(s) < 0)
 			return -1;
 	}
-	if(authban_redis_now() >= authban_store_deadline(s)) {
+	if(!s->quarantine.log
+			&& (authban_redis_now() >= end_of_patience(s) || is_cut(s))) {
 		snprintf(s->error, sizeof(s->error), "no_answer: deadline");
 		return -1;
 	}

@@ -5,7 +5,7 @@
  *
  * Commands go through a pipe to the masters (authban_topology); one connection
  * more waits on the log. Keys and records: ab_wire.h. Plain commands only (HSET,
- * EXPIRE, HSCAN, HGETALL, HDEL, XADD, XREAD, XTRIM, XREVRANGE, RPUSH, LRANGE, SET,
+ * EXPIRE, HSCAN, HGETALL, HDEL, EXISTS, XADD, XREAD, XTRIM, XREVRANGE, RPUSH, LRANGE, SET,
  * GET, TIME, ROLE, and for a cluster CLUSTER SLOTS and ASKING), no script, so that a
  * narrow ACL is enough: etc/redis-users.acl.
  */
@@ -17,9 +17,10 @@
 #include "authban_pipe.h"
 #include "authban_quarantine.h"
 
-#define AUTHBAN_STORE_DEADLINE 500 /* ms for an exchange */
-#define AUTHBAN_STORE_LOAD 10000   /* ms for a whole map while running */
-#define AUTHBAN_STORE_BLOCK 1000   /* ms that Redis holds an empty XREAD */
+/* ms for an exchange; silence ends it sooner, see AUTHBAN_REDIS_SILENCE */
+#define AUTHBAN_STORE_DEADLINE 5000
+#define AUTHBAN_STORE_LOAD 10000 /* ms for a whole map while running */
+#define AUTHBAN_STORE_BLOCK 1000 /* ms that Redis holds an empty XREAD */
 
 struct authban_store
 {
@@ -33,6 +34,8 @@ struct authban_store
 	char mark[64];	  /* of the Redis that we know; "" before the first */
 	char last_id[48]; /* in the log */
 	int64_t asked;	  /* when XREAD was sent; 0: it was not */
+	int64_t answered; /* when commands were last answered, all of them */
+	int round_trip;	  /* ms that TIME took last */
 	int64_t offset;	  /* cluster time minus monotonic time, ms */
 	int role;		  /* 1 master, 2 replica */
 	bool lost;		  /* this Redis is not the one we knew, or was emptied, or a
@@ -41,6 +44,8 @@ struct authban_store
 	struct authban_quarantine quarantine;
 	struct authban_credit credit;
 	int expired_max;
+	/* buckets of the map that are known to hold something, a bit each */
+	uint8_t map_seen[AB_WIRE_MAP_BUCKETS / 8];
 };
 
 /* `url` NULL: no Redis. It must stay valid, and `sync` too. `remote_allowed`: see
@@ -63,7 +68,7 @@ void authban_store_close(struct authban_store *s);
 /* Descriptor of the log's connection, for poll(); -1: closed. */
 int authban_store_fd(const struct authban_store *s);
 
-/* When authban_store_listen() gives Redis up, monotonic ms. */
+/* When authban_store_listen() has to look whether Redis is gone, monotonic ms. */
 int64_t authban_store_deadline(const struct authban_store *s);
 
 /* Applies what came in on the log and asks for more. 0, or -1 with s->error:
@@ -75,5 +80,9 @@ bool authban_store_moved(const struct authban_store *s);
 
 /* Time, and whether Redis still is the one we knew (else s->lost). 0 or -1. */
 int authban_store_health(struct authban_store *s);
+
+/* Looks whether buckets of the map are gone, and marks what lived in them as unsent.
+ * Returns how many states, or -1 with s->error. */
+int authban_store_repair(struct authban_store *s);
 
 #endif

@@ -54,6 +54,12 @@ int authban_store_resume_log(struct authban_store *s, int64_t deadline);
 /* Reads the map and deletes from it what is forgotten or over. 0 or -1. */
 int authban_store_purge(struct authban_store *s, int64_t deadline);
 
+/* A bucket of the map holds something. */
+void authban_store_seen(struct authban_store *s, unsigned bucket);
+
+/* The bucket that a key of the map names. */
+unsigned authban_store_bucket(const char *map_key);
+
 /* Asks Redis to answer when the log grows. 0 or -1. */
 int authban_store_ask_log(struct authban_store *s);
 

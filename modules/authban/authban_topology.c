@@ -31,9 +31,10 @@ static int fail(struct authban_topology *t, const char *what, const char *why)
 	return -1;
 }
 
-static int64_t step(int64_t deadline)
+int64_t authban_topology_step(
+		const struct authban_topology *t, int64_t deadline)
 {
-	int64_t end = authban_redis_now() + AUTHBAN_TOPOLOGY_STEP;
+	int64_t end = authban_redis_now() + t->step;
 
 	return end < deadline ? end : deadline;
 }
@@ -73,7 +74,7 @@ int authban_topology_node(struct authban_topology *t,
 		return fail(t, "redirect", "too many nodes");
 	/* one server has all the time; of several another may do */
 	if(t->url->kind != AB_URL_SERVER)
-		deadline = step(deadline);
+		deadline = authban_topology_step(t, deadline);
 	if(authban_topology_connect(t, &t->node[unused].r, place, deadline) < 0)
 		return -1;
 	t->node[unused].place = *place;
@@ -230,7 +231,7 @@ static int adopt_master(struct authban_topology *t,
 	if(n < 0)
 		return -1;
 	t->of_shard[0] = (uint8_t)n;
-	if(check_role(t, step(deadline)) == 0)
+	if(check_role(t, authban_topology_step(t, deadline)) == 0)
 		return adopt_one(t, master, deadline);
 	close_node(&t->node[n]);
 	return -1;
@@ -246,7 +247,7 @@ static int open_by_sentinel(struct authban_topology *t, int64_t deadline)
 	for(i = 0; i < n && authban_redis_now() < deadline; i++) {
 		const struct ab_place *s = &t->url->place[(t->turn + i) % n];
 
-		if(ask_sentinel(t, s, &master, step(deadline)) == 0
+		if(ask_sentinel(t, s, &master, authban_topology_step(t, deadline)) == 0
 				&& adopt_master(t, &master, deadline) == 0)
 			return 0;
 	}
@@ -353,17 +354,22 @@ static int find_map(
 	struct ab_place hint = t->hint;
 
 	t->hint.host[0] = '\0';
-	if(hint.host[0] && ask_place(t, &hint, map, step(deadline)) == 0)
+	if(hint.host[0]
+			&& ask_place(t, &hint, map, authban_topology_step(t, deadline))
+					   == 0)
 		return 0;
 	for(i = 0; i < n && authban_redis_now() < deadline; i++)
-		if(ask_place(t, &t->url->place[(t->turn + i) % n], map, step(deadline))
+		if(ask_place(t, &t->url->place[(t->turn + i) % n], map,
+				   authban_topology_step(t, deadline))
 				== 0)
 			return 0;
 	/* all of the URL's may be gone by now */
 	for(i = 0; i < shards(t) && authban_redis_now() < deadline; i++)
 		if(t->last[i].host[0]
 				&& (i == 0 || !ab_place_equal(&t->last[i], &t->last[i - 1]))
-				&& ask_place(t, &t->last[i], map, step(deadline)) == 0)
+				&& ask_place(t, &t->last[i], map,
+						   authban_topology_step(t, deadline))
+						   == 0)
 			return 0;
 	return -1;
 }
@@ -392,12 +398,30 @@ static int open_any(struct authban_topology *t, int64_t deadline)
 	}
 }
 
+/* A network may be slow for all of them; a dead one among others is left soon. */
+static void set_step(struct authban_topology *t, bool open, int64_t took)
+{
+	if(t->step < AUTHBAN_TOPOLOGY_STEP
+			|| (open && took < AUTHBAN_TOPOLOGY_STEP))
+		t->step = AUTHBAN_TOPOLOGY_STEP;
+	else if(!open && took >= t->step)
+		t->step = 2 * t->step < AUTHBAN_TOPOLOGY_STEP_MAX
+						  ? 2 * t->step
+						  : AUTHBAN_TOPOLOGY_STEP_MAX;
+}
+
 int authban_topology_open(struct authban_topology *t, int64_t deadline)
 {
+	int64_t begin = authban_redis_now();
+	bool open;
+
 	authban_topology_close(t);
 	t->error[0] = '\0';
 	t->turn++;
-	if(open_any(t, deadline) == 0) {
+	set_step(t, false, 0);
+	open = open_any(t, deadline) == 0;
+	set_step(t, open, authban_redis_now() - begin);
+	if(open) {
 		t->home_moved = false;
 		return 0;
 	}
@@ -412,7 +436,9 @@ int authban_topology_open(struct authban_topology *t, int64_t deadline)
 static int check_master(struct authban_topology *t)
 {
 	const struct ab_place *s = &t->url->place[t->turn++ % t->url->places];
-	int64_t end = authban_redis_now() + AUTHBAN_TOPOLOGY_ASIDE;
+	bool is_slow = t->step > AUTHBAN_TOPOLOGY_STEP;
+	int64_t end =
+			authban_redis_now() + (is_slow ? t->step : AUTHBAN_TOPOLOGY_ASIDE);
 	struct ab_place master;
 
 	if(ask_sentinel(t, s, &master, end) < 0

@@ -15,7 +15,9 @@
 #include "ab_wire.h"
 #include "authban_redis.h"
 
-#define AUTHBAN_TOPOLOGY_STEP 250  /* ms for one sentinel or node to answer */
+/* ms for one sentinel or node to answer; doubled while all of them are too late */
+#define AUTHBAN_TOPOLOGY_STEP 250
+#define AUTHBAN_TOPOLOGY_STEP_MAX 1500
 #define AUTHBAN_TOPOLOGY_ASIDE 100 /* ms when nothing depends on the answer */
 
 /* One a shard, and some that keys are on their way to. */
@@ -41,11 +43,16 @@ struct authban_topology
 	struct ab_place last[AB_WIRE_SHARDS_MAX]; /* survives closing */
 	struct ab_place hint; /* who may know more; "": nobody */
 	unsigned turn;		  /* which place of the URL is asked first */
+	int step;			  /* ms, see AUTHBAN_TOPOLOGY_STEP */
 };
 
 /* Finds the masters of all shards and connects to them. 0, or -1 with t->error;
  * then it is closed. */
 int authban_topology_open(struct authban_topology *t, int64_t deadline);
+
+/* When one sentinel or node that is asked now has to have answered. */
+int64_t authban_topology_step(
+		const struct authban_topology *t, int64_t deadline);
 
 void authban_topology_close(struct authban_topology *t);
 

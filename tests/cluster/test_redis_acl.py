@@ -54,6 +54,7 @@ def test_the_whole_life_under_the_narrow_user(redis):
             assert state(late, "127.3.1.3") == "banned"
             assert status(late)["redis_errors"] == 0
         assert all(status(node)["redis_errors"] == 0 for node in nodes)
+        wait_for(lambda: "exists" in used_commands(redis), 6, "somebody has looked whether the map is there")
         refused = redis.command("ACL", "LOG")
         used = used_commands(redis)
     print("\nACL: evaluated=%d acl_log=%d commands=%s" % (evaluated, len(refused), ",".join(sorted(acl.commands()))))

@@ -240,7 +240,8 @@ class FakeNode(ScriptedRedis):
         if words[0] == "XREAD":
             return Raw(None)
         return {"ROLE": ["master", 0, []], "TIME": [str(int(now)), str(int(now % 1 * 1e6))], "GET": self.mark,
-                "HGETALL": [], "XREVRANGE": [], "HSCAN": ["0", []], "LRANGE": [], "HSET": 1, "RPUSH": 1, "EXPIRE": 1, "XADD": "1-1",
+                "HGETALL": [], "EXISTS": 0,
+                "XREVRANGE": [], "HSCAN": ["0", []], "LRANGE": [], "HSET": 1, "RPUSH": 1, "EXPIRE": 1, "XADD": "1-1",
                 "SET": "OK", "AUTH": "OK", "SELECT": "OK", "ASKING": "OK"}.get(words[0], Exception("ERR unknown"))
 
     @property

@@ -33,9 +33,14 @@ def evaluated(nodes):
     return sum(node.evaluated() for node in nodes)
 
 
-def looked_at(nodes):
+def failures(nodes):
+    """Wrong passwords that were counted. Unlike evaluated() it does not see phones that register meanwhile."""
+    return sum(node.authban()["failures"] for node in nodes)
+
+
+def looked_at(nodes, judged=evaluated):
     """Guesses that were evaluated or blocked; those of others too."""
-    return evaluated(nodes) + sum(node.authban()["blocked"] for node in nodes)
+    return judged(nodes) + sum(node.authban()["blocked"] for node in nodes)
 
 
 # No password twice: the same answer to the same challenge is one attempt.
@@ -45,12 +50,13 @@ PASSWORDS = itertools.count()
 class RoundRobin:
     """One source, one guess to each proxy in turn, with challenges fetched beforehand.
 
-    It sends on without looking at the answers, so nothing slows it down: the strongest attack.
+    It sends on without looking at the answers, so nothing slows it down: the strongest attack. judged=failures
+    where phones register meanwhile.
     """
 
-    def __init__(self, nodes, source, user="alice"):
-        self.nodes, self.stack, self.number = nodes, contextlib.ExitStack(), 0
-        self.guessers = [self.stack.enter_context(Guesser(user, node.target, source=source, timeout=2.0))
+    def __init__(self, nodes, source, user="alice", judged=evaluated):
+        self.nodes, self.stack, self.number, self.judged = nodes, contextlib.ExitStack(), 0, judged
+        self.guessers = [self.stack.enter_context(Guesser(user, node.target, source=source, timeout=2.0, netns=node.netns))
                          for node in nodes]
         self.challenges = [guesser.challenge() for guesser in self.guessers]
         assert all(self.challenges), "no challenge for %s: banned already?" % source
@@ -63,15 +69,15 @@ class RoundRobin:
 
     def send(self, count, rate=150):
         """Guess; returns how many were evaluated in sum, once every one was looked at."""
-        seen, before = looked_at(self.nodes), evaluated(self.nodes)
+        seen, before = looked_at(self.nodes, self.judged), self.judged(self.nodes)
         for _ in paced(count, rate):
             turn = self.number % len(self.guessers)
             guesser = self.guessers[turn]
             header = guesser.answer_header(self.challenges[turn], "wrong-%d" % next(PASSWORDS))
             guesser.link.send(guesser.build([header]))
             self.number += 1
-        wait_for(lambda: looked_at(self.nodes) >= seen + count, 5, "all guesses are looked at")
-        return evaluated(self.nodes) - before
+        wait_for(lambda: looked_at(self.nodes, self.judged) >= seen + count, 5, "all guesses are looked at")
+        return self.judged(self.nodes) - before
 
 
 class Honest:
@@ -79,7 +85,7 @@ class Honest:
 
     def __init__(self, nodes, source="127.0.1.1"):
         self.stack = contextlib.ExitStack()
-        self.phones = [self.stack.enter_context(Phone("bob", "bob-secret", node.target, source=source))
+        self.phones = [self.stack.enter_context(Phone("bob", "bob-secret", node.target, source=source, netns=node.netns))
                        for node in nodes]
 
     def __enter__(self):
@@ -102,7 +108,7 @@ class Honest:
 
 def answers(node, source, timeout=0.4):
     """Whether the proxy answers this source at all; silence means blocked."""
-    with Guesser("alice", node.target, source=source, timeout=timeout) as guesser:
+    with Guesser("alice", node.target, source=source, timeout=timeout, netns=node.netns) as guesser:
         return guesser.challenge() is not None
 
 

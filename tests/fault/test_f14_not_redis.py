@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """F14: something else listens in Redis's place: a web server, nobody, liars about lengths, one byte at a time."""
+import contextlib
 import time
 
 import pytest
@@ -9,7 +10,6 @@ from lib.fleet import THRESHOLD, banned, cpu_seconds, fleet, make_proxy, pid_of,
 from lib.redis import Redis
 from lib.traffic import Honest, RoundRobin
 from lib.wait import wait_for
-from test_f12_wrong_type import cpu_under_load
 
 KINDS = {name: dict(reply=name) for name in fakeredis.REPLIES}
 KINDS["http-by-bytes"] = dict(reply="http", step=1, pause=0.01)
@@ -23,23 +23,47 @@ def memory_mb(pid):
         return next(int(line.split()[1]) for line in text if line.startswith("VmRSS:")) / 1024
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_not_redis(kind):
-    with Redis() as nobody, fakeredis.FakeRedis(**KINDS[kind]) as fake:
-        begin = time.monotonic()
-        with make_proxy(nobody, 1, url=fake.url) as node:
-            started = time.monotonic() - begin
-            evaluated = faults.assert_local_ban(node, "127.11.1.1")
-            busy = cpu_under_load([node])
-            memory = memory_mb(pid_of(node, "authban sync"))
-            shown = status(node)
+class Strangers:
+    """Several proxies, each with something else in Redis's place: they are watched side by side."""
+
+    def __init__(self, kinds):
+        self.kinds, self.stack, self.fakes, self.nodes, self.started = kinds, contextlib.ExitStack(), [], [], []
+
+    def __enter__(self):
+        with contextlib.ExitStack() as stack:
+            nobody = stack.enter_context(Redis())
+            for number, kind in enumerate(self.kinds):
+                self.fakes.append(stack.enter_context(fakeredis.FakeRedis(**KINDS[kind])))
+                begin = time.monotonic()
+                node = make_proxy(nobody, 1 + number, url=self.fakes[-1].url)
+                self.nodes.append(stack.enter_context(node))
+                self.started.append(time.monotonic() - begin)
+            self.stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_):
+        self.stack.close()
+
+
+@pytest.mark.parametrize("part", range(3))
+def test_f14_not_redis(part):
+    with Strangers(list(KINDS)[part::3]) as all_of_them:
+        with faults.Load(all_of_them.nodes) as load:
+            busy = [faults.Busy([node]) for node in all_of_them.nodes]
+            evaluated = [faults.assert_local_ban(node, "127.11.1.1") for node in all_of_them.nodes]
+            time.sleep(1.5)
+            busy = [one.share() for one in busy]
+            faults.report("F14 not Redis", load, None, faults.lost(all_of_them.nodes, ["127.11.1.1"]))
+        for at, (kind, node) in enumerate(zip(all_of_them.kinds, all_of_them.nodes)):
+            memory, shown = memory_mb(pid_of(node, "authban sync")), status(node)
             faults.assert_no_secret([node])
             stopped = node.stop()
-        assert shown["redis"] == "disconnected" and shown["redis_last_error"].isprintable()
-        print("\nF14 %s: started_after=%.2fs evaluated=%d cpu_of_sync=%.1f%% memory=%.0fMB connections=%d stop=%.2fs"
-              " error=%r" % (kind, started, evaluated, 100 * busy, memory, fake.connections, stopped,
-                             shown["redis_last_error"]))
-    assert started <= 3.5 and busy < 0.2 and memory < 200 and stopped <= 1.5
+            print("F14 %s: started_after=%.2fs evaluated=%d cpu_of_sync=%.1f%% memory=%.0fMB connections=%d stop=%.2fs"
+                  " error=%r" % (kind, all_of_them.started[at], evaluated[at], 100 * busy[at], memory,
+                                 all_of_them.fakes[at].connections, stopped, shown["redis_last_error"]))
+            assert shown["redis"] == "disconnected" and shown["redis_last_error"].isprintable()
+            assert shown["redis_last_error"], kind
+            assert all_of_them.started[at] <= 3.5 and busy[at] < 0.2 and memory < 200 and stopped <= 1.5
 
 
 def test_true_answers_byte_by_byte():

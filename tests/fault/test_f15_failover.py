@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""F10: a master that sentinels watch dies, and its replica is promoted."""
+"""F15: a master that sentinels watch dies, and its replica is promoted."""
 import signal
 import time
 
@@ -51,7 +51,7 @@ def test_failover_while_failures_are_counted(group):
             wait_connected(late)
             assert all(banned(late, "127.7.5.%d" % number) for number in (1, 2, 3, 4, 10, 11)), "the new master has all"
         faults.assert_no_secret(nodes)
-        print("\nF10 sentinel: promoted_after=%.2fs agree_after_promotion=%.2fs bans_lost=%d evaluated=%d+%d"
+        print("\nF15 sentinel: promoted_after=%.2fs agree_after_promotion=%.2fs bans_lost=%d evaluated=%d+%d"
               % (promoted - died, took, len(lost), before, evaluated))
         assert lost == [] and took <= 2.0 and before + evaluated <= THRESHOLD + 5
 
@@ -67,7 +67,7 @@ def test_an_order_to_fail_over_is_followed(group):
         wait_for(lambda: all(status(node)["redis_server"] == address(group.replica) for node in nodes), 8,
                  "all follow")
         took = time.monotonic() - begin
-        print("\nF10 sentinel, ordered: all follow after %.2fs" % took)
+        print("\nF15 sentinel, ordered: all follow after %.2fs" % took)
         assert took <= 7.0  # a sentinel is asked every 5 s; the old master is told after 8 s or more
 
 
@@ -83,7 +83,7 @@ def test_dead_and_hung_sentinels_are_passed_over(group):
             assert status(node)["redis_server"] == address(group.master)
     finally:
         hung.signal(signal.SIGCONT)
-    print("\nF10 one sentinel dead, one hung: connected after %.2fs with the start" % took)
+    print("\nF15 one sentinel dead, one hung: connected after %.2fs with the start" % took)
     assert took <= 5.0
 
 
@@ -91,7 +91,7 @@ def test_an_unknown_master_is_told(group):
     url = group.url.replace(MASTER, "another")
     with make_proxy(group, 1, url=url) as node:
         shown = wait_for(lambda: status(node)["redis_last_error"], 3, "the error is shown")
-        print("\nF10 unknown master: %r" % shown)
+        print("\nF15 unknown master: %r" % shown)
         assert "unknown master" in shown and "another" in shown
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Nodes and sentinels that lie about where things are: bounded in time and work, nothing is believed."""
+"""F13: nodes and sentinels that lie about where things are: bounded in time and work, nothing is believed."""
 import contextlib
 import time
 
@@ -51,7 +51,7 @@ def test_a_circle_of_redirects_ends(kind, key):
         seconds = time.monotonic() - begin
         calls = (fake.connections - before) / seconds
         cpu = (cpu_seconds(pid_of(node, SYNC)) - busy) / seconds
-    print("\nhostile cluster, %s circle: %r, connections=%.0f/s cpu=%.1f%%" % (kind, shown, calls, 100 * cpu))
+    print("\nF13 hostile cluster, %s circle: %r, connections=%.0f/s cpu=%.1f%%" % (kind, shown, calls, 100 * cpu))
     assert "circle" in shown
     # a try each 0.4 to 1 s once it has backed off, with 3 connections, and a map of slots for each of 5 MOVED
     assert 0 < calls <= 25 and cpu < 0.1
@@ -152,7 +152,7 @@ def test_absurd_maps_of_slots(key):
             works_alone(node, "127.9.2.%d" % (1 + number))
             assert "\x1b" not in node.log()
         back = liars.tell_the_truth(lambda fake: [[0, 16383, ["127.0.0.1", fake.port, "id"]]])
-    print("\nhostile cluster, maps: refused=%d slowest_two_tries=%.2fs connected_after_a_true_one=%.2fs"
+    print("\nF13 hostile cluster, maps: refused=%d slowest_two_tries=%.2fs connected_after_a_true_one=%.2fs"
           % (len(seen), max(took for _, took in seen.values()), back))
     assert all(error for error, _ in seen.values())
 
@@ -164,7 +164,7 @@ def test_a_remote_node_is_not_called_without_a_key():
         fake.slots = slots
         with lonely("redis+cluster://127.0.0.1:%d" % fake.port) as node:
             shown = wait_for(lambda: status(node)["redis_last_error"], 3, "the error is shown")
-    print("\nhostile cluster, remote node: %r" % shown)
+    print("\nF13 hostile cluster, remote node: %r" % shown)
     assert "remote server 192.0.2.1" in shown and "cluster_key" in shown
 
 
@@ -200,7 +200,7 @@ def test_absurd_addresses_of_a_sentinel(key):
         seen = liars.tell_all(ADDRESSES)
         assert all("\x1b" not in node.log() for node in liars.nodes)
         back = liars.tell_the_truth(lambda fake: ["127.0.0.1", str(fake.port)])
-    print("\nhostile sentinel: refused=%d slowest_two_tries=%.2fs connected_after_a_true_one=%.2fs"
+    print("\nF13 hostile sentinel: refused=%d slowest_two_tries=%.2fs connected_after_a_true_one=%.2fs"
           % (len(seen), max(took for _, took in seen.values()), back))
     assert all(error for error, _ in seen.values())
 
