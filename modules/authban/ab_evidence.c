@@ -218,7 +218,7 @@ static void take_sample(
 		struct ab_evidence_record *r, const struct ab_evidence_event *ev)
 {
 	struct ab_evidence_sample *s;
-	struct ab_span agent = {NULL, 0};
+	struct ab_span agent = ev->agent;
 	size_t len = ev->message.len < AB_EVIDENCE_SCAN ? ev->message.len
 													: AB_EVIDENCE_SCAN;
 
@@ -235,7 +235,8 @@ static void take_sample(
 	if(ev->user && ev->user_key)
 		s->user = ab_siphash13(ev->user_key, &ev->user, sizeof(ev->user));
 	cut(s->name, sizeof(s->name), &ev->name);
-	if(!ab_header_find(ev->message.s, len, "user-agent", &agent))
+	if(agent.len == 0 && len > 0
+			&& !ab_header_find(ev->message.s, len, "user-agent", &agent))
 		agent.len = 0;
 	cut(s->agent, sizeof(s->agent), &agent);
 }

@@ -128,7 +128,8 @@ struct ab_evidence_event
 	uint64_t user;			 /* keyed hash, the same for ever; 0: none */
 	const uint8_t *user_key; /* hides it in samples, 16 bytes; NULL: as it is */
 	struct ab_span name;	 /* kept in samples; empty: none */
-	struct ab_span message;	 /* the request, to take its User-Agent from */
+	struct ab_span agent;	 /* the User-Agent; empty: look into the message */
+	struct ab_span message;	 /* the request; empty: its agent is all there is */
 	uint64_t wall_ms;		 /* now: ms since 1970, UTC */
 	uint32_t mono;			 /* now: monotonic seconds */
 	bool banned;			 /* this failure has banned */

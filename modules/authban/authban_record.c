@@ -106,6 +106,16 @@ static enum ab_method method_of(const sip_msg_t *msg)
 	}
 }
 
+/* Mostly Kamailio has found it already. */
+static struct ab_span agent_of(const sip_msg_t *msg)
+{
+	const struct hdr_field *h = msg->user_agent;
+
+	if(!h || h->body.len <= 0)
+		return (struct ab_span){NULL, 0};
+	return (struct ab_span){h->body.s, (size_t)h->body.len};
+}
+
 void authban_record_failure(
 		const struct authban_failure *f, const struct ab_findings *found)
 {
@@ -130,11 +140,13 @@ void authban_record_failure(
 			.method = method_of(msg),
 			.weight = f->weight,
 			.user = f->user,
-			.message = {msg->buf, msg->len},
+			.agent = agent_of(msg),
 			.wall_ms = authban_wall_ms(),
 			.mono = authban_now_mono(),
 			.banned = found->banned,
 			.campaign = found->entry[AB_FOUND_NETWORK].level != AB_LEVEL_NONE};
+	if(!(msg->parsed_flag & HDR_EOH_F))
+		ev.message = (struct ab_span){msg->buf, msg->len};
 	authban_addr(&ev.local, &msg->rcv.dst_ip);
 	if(readable)
 		ev.name = (struct ab_span){f->name.s, (size_t)f->name.len};
