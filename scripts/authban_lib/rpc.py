@@ -49,7 +49,7 @@ class SocketRpc:
         name = "%s.%d.%d" % (self.path, os.getpid(), time.monotonic_ns())
         try:
             sock.bind(name)
-        except PermissionError:
+        except OSError:
             sock.bind("")  # an abstract name that the kernel picks
             return
         end.callback(os.unlink, name)

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What doctor and authban-top share. Python's standard library only."""
+from authban_lib import Problem
 
-
-class Problem(Exception):
-    """Something the operator has to put right; the text is one sentence for him."""
+__all__ = ["Problem", "clean", "number"]
 
 
 def clean(value, width=200):
