@@ -30,6 +30,7 @@
 #include "authban_limit.h"
 #include "authban_mac.h"
 #include "authban_params.h"
+#include "authban_pkg.h"
 #include "authban_proc.h"
 #include "authban_pv.h"
 #include "authban_record.h"
@@ -74,6 +75,8 @@ static int mod_init(void)
 
 static int child_init(int rank)
 {
+	if(rank > 0)
+		authban_pkg_split();
 	if(rank == PROC_INIT) {
 		authban_allow_own();
 		authban_proc_restore();
