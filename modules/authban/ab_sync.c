@@ -268,12 +268,17 @@ static void unmark_state(struct ab_slot *slot, void *arg)
 		ab_entry_set_flags(slot->e, slot->e->flags & ~AB_UNSENT_STATE);
 }
 
-/* The map has what the snapshot had. Nothing of this start was sent yet, so no state
- * that is half sent is taken for one that is there. */
+/* The map has what the snapshot had, or more. Nothing of this start was sent yet, so no
+ * state that is half sent is taken for one that is there. */
 static void is_there(struct ab_sync *s, const struct ab_wire_state *rec)
 {
 	uint64_t version = rec->version;
+	struct ab_view v;
 
+	/* what only the snapshot knew has its part in the joint ban */
+	if(ab_table_get(s->table, &rec->key, s->set, &s->now, &v) == 1
+			&& outlasts(s, &v, rec))
+		return;
 	ab_table_update(s->table, &rec->key, AB_FIND, s->set, &s->now, unmark_state,
 			&version);
 }
