@@ -161,8 +161,8 @@ static void rpc_status(rpc_t *rpc, void *ctx)
 					   set.window, "ban_time", set.ban_time, "ban_time_max",
 					   set.ban_time_max)
 					   < 0
-			|| add_evidence(rpc, h) < 0
-			|| authban_rpc_feed_status(rpc, h) < 0 || add_redis(rpc, h, j.table) < 0
+			|| add_evidence(rpc, h) < 0 || authban_rpc_feed_status(rpc, h) < 0
+			|| add_redis(rpc, h, j.table) < 0
 			|| authban_rpc_add_sync(rpc, h) < 0
 			|| authban_rpc_add_peers(rpc, h) < 0)
 		authban_rpc_failed(rpc, ctx);

@@ -56,15 +56,19 @@ def test_the_fields(node, transport, report):
     assert report["reporter"] == report["sender"] == {"org": ORG, "contact": CONTACT, "domain": DOMAIN}
     lines = xarf_fields.attachment(report["evidence"][0]).decode("ascii").splitlines()
     assert len(lines) == 3 == row["failures"]
-    for line, sample, number in zip(lines, row["samples"], (1, 2, 1)):
+    numbers = {}
+    for line, sample in zip(lines, row["samples"]):
+        number = numbers.setdefault(sample["user"], len(numbers) + 1)
         assert line.startswith("%s method=REGISTER class=wrong_credentials user=%d user_agent=" % (
             sample["time"], number)) and line.endswith('"an \\x22agent\\x22 \\x5c \\x01 of \\xc3\\xa4"')
+    assert len(numbers) == 2
 
 
 def test_which_users_exist_is_not_told(node, transport, report):
     """A report may be passed on to the attacker, who knows whom he tried."""
     row = node.rpc("authban.evidence_get", SOURCES[transport])
-    assert [sample["class"] for sample in row["samples"]] == ["wrong_password", "no_user", "wrong_password"]
+    classes = sorted(sample["class"] for sample in row["samples"])  # over UDP two workers may change places
+    assert classes == ["no_user", "wrong_password", "wrong_password"]
     text = json.dumps(report) + xarf_fields.attachment(report["evidence"][0]).decode("ascii")
     assert "3 wrong credentials" in report["description"]
     for word in ("wrong_password", "no_user", "unknown", *{sample["user"] for sample in row["samples"]}, *USERS):
