@@ -24,6 +24,7 @@ levels='
 1 mac
 1 results
 1 tell
+2 feeds
 1 trouble
 1 rate
 1 digest

@@ -58,6 +58,13 @@ static bool is_good(const struct ab_guard *g, const struct ab_party *who)
 			&g->good, &who->source, who->user, g->judge.now.mono, good_time(g));
 }
 
+/* What others say counts only where nobody is known to us. */
+static bool is_listed(
+		const struct ab_guard *g, const struct ab_prefix *source, bool shared)
+{
+	return !shared && ab_feeds_find(g->feeds, source, g->judge.now.mono, NULL);
+}
+
 /* --- a failure --- */
 
 /* One attempt on its way through the entries. */
@@ -243,6 +250,7 @@ void ab_guard_failure(const struct ab_guard *g, const struct ab_failure *f,
 					.suspended = out->suspended}};
 	expect_records(&a);
 	hit_crowds(&a);
+	a.blow.at.listed = is_listed(g, &f->who.source, out->shared);
 	a.blow.at.limits =
 			ab_policies_settings(g->policies, f->policy, g->judge.set, &a.room);
 	if(out->shared)
@@ -347,8 +355,10 @@ void ab_guard_others(const struct ab_guard *g, const struct ab_key *key,
 				&g->good, &source, key->user, j->now.mono, good_time(g));
 		at.void_before = unbanned_at(j, &source);
 	}
-	if(key->kind == AB_KIND_SOURCE && !at.shared)
+	if(key->kind == AB_KIND_SOURCE && !at.shared) {
 		at.net_level = network_level(g, &source);
+		at.listed = is_listed(g, &source, false);
+	}
 	ab_judge_others(j, key, others, &at, out);
 	note_pair(g, key, out);
 }

@@ -11,6 +11,7 @@
 #define AB_GUARD_H
 
 #include "ab_breaker.h"
+#include "ab_feeds.h"
 #include "ab_good.h"
 #include "ab_judge.h"
 #include "ab_policies.h"
@@ -21,6 +22,8 @@ struct ab_guard
 	const struct ab_policies *policies; /* NULL: none */
 	struct ab_good good;
 	struct ab_breaker *breaker;
+	struct ab_feeds *feeds; /* imported lists; NULL: none */
+	bool feeds_ban;			/* who stands on one is blocked */
 	uint8_t hash_key[16]; /* of sources in distinct maps: one for the cluster */
 };
 
@@ -61,6 +64,11 @@ bool ab_guard_success(const struct ab_guard *g, const struct ab_party *who);
 /* Whether somebody has logged in from a source within good_time. */
 bool ab_guard_shared(const struct ab_guard *g, const struct ab_prefix *source);
 
+/* Whether a source is blocked because it stands on an imported list, and nobody has
+ * logged in from it. */
+bool ab_guard_listed(const struct ab_guard *g, const struct ab_prefix *source,
+		struct ab_feeds_hit *hit);
+
 /* A stranger was let through, and the attempt was no failure: the next may come at
  * once. ab_guard_success() does it by itself. */
 void ab_guard_refund(const struct ab_guard *g, const struct ab_party *who);
@@ -73,7 +81,7 @@ enum ab_guard_verdict
 {
 	AB_GUARD_PASS = 0,
 	AB_GUARD_LOOK,	 /* depends on the credentials: ask ab_guard_look() */
-	AB_GUARD_SOURCE, /* the source, or its network, is banned: -1 */
+	AB_GUARD_SOURCE, /* the source, or its network, is banned or listed: -1 */
 	AB_GUARD_PAIR	 /* this user from this source is: -2 */
 };
 

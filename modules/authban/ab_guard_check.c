@@ -32,6 +32,13 @@ static enum ab_state network_state(const struct ab_guard *g,
 	return ab_table_state(j->table, key, j->now.mono);
 }
 
+bool ab_guard_listed(const struct ab_guard *g, const struct ab_prefix *source,
+		struct ab_feeds_hit *hit)
+{
+	return g->feeds_ban && ab_feeds_any(g->feeds) && !ab_guard_shared(g, source)
+		   && ab_feeds_find(g->feeds, source, g->judge.now.mono, hit);
+}
+
 struct ab_guard_answer ab_guard_check(const struct ab_guard *g,
 		const struct ab_addr *addr, const struct ab_prefix *source)
 {
@@ -39,6 +46,7 @@ struct ab_guard_answer ab_guard_check(const struct ab_guard *g,
 	struct ab_hit hit = ab_table_check(j->table, addr, source, j->now.mono);
 	bool spared = hit.state != AB_STATE_NONE && hit.automatic
 				  && (hit.shared || ab_guard_shared(g, source));
+	struct ab_feeds_hit listed;
 	struct ab_key key;
 
 	if(spared) { /* an operator may have banned the network around it */
@@ -51,6 +59,8 @@ struct ab_guard_answer ab_guard_check(const struct ab_guard *g,
 	}
 	if(hit.state != AB_STATE_NONE)
 		return answer(AB_GUARD_SOURCE, hit.state, &hit.net);
+	if(ab_guard_listed(g, source, &listed))
+		return answer(AB_GUARD_SOURCE, AB_STATE_BANNED, &listed.net);
 	if(hit.pairs || ab_table_users(j->table, j->now.mono)
 			|| network_state(g, source, &key) != AB_STATE_NONE)
 		return answer(AB_GUARD_LOOK, AB_STATE_NONE, source);

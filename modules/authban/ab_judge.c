@@ -116,6 +116,7 @@ static void decide(struct task *t, struct ab_slot *s, enum ab_proof proof)
 	counts.net_level =
 			s->state == AB_STATE_UNBANNED ? AB_LEVEL_NONE : at->net_level;
 	counts.user_level = at->user_level;
+	counts.listed = at->listed && s->state != AB_STATE_UNBANNED;
 	d = ab_policy_decide(at->limits ? at->limits : t->j->set, &counts);
 	if(d.verdict == AB_VERDICT_PASS)
 		return;

@@ -44,6 +44,7 @@ struct ab_circumstances
 {
 	bool shared, good; /* as in struct ab_counts */
 	enum ab_level net_level, user_level;
+	bool listed;					  /* as in struct ab_counts */
 	bool suspended;					  /* count, but ban nobody */
 	const struct ab_settings *limits; /* of the policy; NULL: the judge's */
 	uint32_t pairs_until; /* source: a pair of it is banned until then; or 0 */

@@ -153,6 +153,8 @@ static enum ab_reason judge_source(
 	if(c->failures >= (uint32_t)set->net_threshold
 			&& c->user_level != AB_LEVEL_NONE)
 		return AB_REASON_USER_ATTACK;
+	if(c->failures >= (uint32_t)set->net_threshold && c->listed)
+		return AB_REASON_FEED;
 	return c->slow >= slow_limit(set) ? AB_REASON_SLOW : AB_REASON_NONE;
 }
 
@@ -251,6 +253,8 @@ bool ab_policy_limit(const struct ab_settings *set, enum ab_kind kind,
 					set->window, "failures"},
 			[AB_REASON_USER_ATTACK] = {"net_threshold", set->net_threshold,
 					set->window, "failures"},
+			[AB_REASON_FEED] = {"net_threshold", set->net_threshold,
+					set->window, "failures"},
 			[AB_REASON_SLOW] = {"long_threshold", (int)slow_limit(set),
 					set->long_window, "failures"},
 			[AB_REASON_USERS] = {"max_users", set->max_users, set->window,
@@ -277,7 +281,7 @@ const char *ab_reason_name(enum ab_reason reason)
 {
 	static const char *const names[AB_REASON_COUNT] = {"none", "threshold",
 			"operator", "script", "network", "user_attack", "slow", "users",
-			"pair", "campaign", "strangers"};
+			"pair", "campaign", "strangers", "feed"};
 
 	return (size_t)reason < AB_REASON_COUNT ? names[reason] : "none";
 }

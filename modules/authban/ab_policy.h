@@ -114,6 +114,7 @@ struct ab_counts
 	bool good;				 /* this very user has */
 	enum ab_level net_level; /* of the source's network */
 	enum ab_level user_level;
+	bool listed; /* the source stands on an imported list */
 };
 
 enum ab_verdict
@@ -137,6 +138,7 @@ enum ab_reason
 	AB_REASON_PAIR,		   /* a user at a shared source */
 	AB_REASON_CAMPAIGN,	   /* a network restricted */
 	AB_REASON_STRANGERS, /* a shared source: SLOW, by users who never logged in */
+	AB_REASON_FEED,		 /* net_threshold, at an address of an imported list */
 	AB_REASON_COUNT
 };
 

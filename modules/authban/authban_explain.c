@@ -46,8 +46,10 @@ const char *authban_explain(
 	const struct ab_settings *set = limits_of(v, &room);
 	struct ab_limit limit;
 
-	if(ab_policy_limit(set, (enum ab_kind)v->key.kind,
-			   (enum ab_reason)v->reason, &limit)) {
+	/* who is blocked because he is listed need not have failed */
+	if((v->reason != AB_REASON_FEED || v->failures > 0)
+			&& ab_policy_limit(set, (enum ab_kind)v->key.kind,
+					(enum ab_reason)v->reason, &limit)) {
 		limit_of_pair(v, set, &limit);
 		snprintf(out, AUTHBAN_EXPLAIN_MAX, "%s: %u %s in %d s (%s %d)", reason,
 				counted(v, &limit), limit.unit, limit.window, limit.name,

@@ -6,6 +6,7 @@
 #include "authban_params.h"
 
 #include "ab_evidence.h"
+#include "ab_feeds.h"
 #include "ab_rate.h"
 #include "ab_snapshot.h"
 #include "ab_table.h"
@@ -58,6 +59,7 @@ struct authban_params authban_params = {.size = 262144,
 
 static const char *const mode_names[] = {"off", "dry_run", "ban"};
 static const char *const local_names[] = {"auto", "yes", "no"};
+static const char *const feed_names[] = {"strict", "ban"};
 static const char *const privacy_names[] = {"off", "on"};
 static const char *const proof_names[] = {"token", "nonce", "none"};
 static const char *const backend_names[AB_BACKENDS] = {
@@ -142,6 +144,7 @@ static const struct row rows[] = {
 				AB_SNAPSHOT_AGE_MAX},
 		{"peer_changes", ROW_NUMBER, &authban_params.peer_changes, 0, 1000000},
 		{"evidence", ROW_NUMBER, &authban_params.evidence, 0, AB_EVIDENCE_MAX},
+		{"feed_size", ROW_NUMBER, &authban_params.feed_size, 0, AB_FEEDS_MAX},
 		{"evidence_ttl", ROW_NUMBER, &authban_params.evidence_ttl, 1,
 				366 * 86400},
 		{"privacy_rotate", ROW_NUMBER, &authban_params.privacy_rotate, 1,
@@ -296,6 +299,12 @@ static int set_privacy(modparam_t type, void *val)
 	return rc;
 }
 
+static int set_feed_action(modparam_t type, void *val)
+{
+	return set_word(
+			"feed_action", type, val, feed_names, 2, &authban_params.feed_ban);
+}
+
 static int set_allow_local(modparam_t type, void *val)
 {
 	int i = 0, rc = set_word("allow_local", type, val, local_names, 3, &i);
@@ -380,7 +389,7 @@ static int set_param(const char *name, modparam_t type, void *val)
 	X(backend_timeout) X(result_map) X(challenge_limit) X(challenge_slip) \
 	X(event_callback) X(watch_replies) X(watch_403) \
 	X(snapshot) X(snapshot_interval) X(snapshot_max_age) \
-	X(evidence) X(evidence_ttl) X(privacy_rotate) \
+	X(feed_size) X(evidence) X(evidence_ttl) X(privacy_rotate) \
 	X(report_org) X(report_contact) X(report_domain)
 /* clang-format on */
 
@@ -406,6 +415,8 @@ param_export_t authban_param_exports[] = {
 	{"backend", PARAM_STRING | PARAM_USE_FUNC, (void *)set_backend},
 	{"privacy", PARAM_INT | PARAM_USE_FUNC, (void *)set_privacy},
 	{"privacy", PARAM_STRING | PARAM_USE_FUNC, (void *)set_privacy},
+	{"feed_action", PARAM_INT | PARAM_USE_FUNC, (void *)set_feed_action},
+	{"feed_action", PARAM_STRING | PARAM_USE_FUNC, (void *)set_feed_action},
 	{"allow_local", PARAM_INT | PARAM_USE_FUNC, (void *)set_allow_local},
 	{"allow_local", PARAM_STRING | PARAM_USE_FUNC, (void *)set_allow_local},
 	{0, 0, 0}

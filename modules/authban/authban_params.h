@@ -74,6 +74,8 @@ struct authban_params
 	enum authban_local allow_local;
 	struct ab_policies policies;
 	enum ab_backend backend;
+	int feed_size;		 /* entries of imported lists; 0: none */
+	int feed_ban;		 /* feed_action is ban */
 	int backend_given;	 /* it is set, not left at its default */
 	int backend_timeout; /* ms after which "no" means "no answer"; 0: never */
 	const char *result_map;

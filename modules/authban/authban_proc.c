@@ -5,6 +5,7 @@
  */
 #include "authban_proc.h"
 
+#include "authban_feed.h"
 #include "authban_log.h"
 #include "authban_mac.h"
 #include "authban_params.h"
@@ -383,10 +384,10 @@ static void sweep(int64_t now_ms)
 	ab_table_sweep(sync_core.table, sweep_part, SWEEP_PARTS, &settings, &now);
 	ab_recent_sweep(sync_core.guard.good.facts, sweep_part, SWEEP_PARTS,
 			now.mono, (uint32_t)settings.good_time);
-	ab_recent_sweep(authban_attempts(), sweep_part, SWEEP_PARTS, now.mono,
+	ab_recent_sweep(authban_attempts(), sweep_part++, SWEEP_PARTS, now.mono,
 			AB_ATTEMPT_SECONDS);
-	sweep_part++;
 	authban_record_sweep();
+	authban_feed_sweep();
 	if(ab_breaker_tick(
 			   sync_core.guard.breaker, (uint32_t)settings.breaker, now.mono))
 		authban_breaker_news();

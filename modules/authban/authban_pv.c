@@ -8,6 +8,7 @@
 #include "authban_allow.h"
 #include "authban_events.h"
 #include "authban_explain.h"
+#include "authban_feed.h"
 #include "authban_log.h"
 #include "authban_params.h"
 #include "authban_script.h"
@@ -126,7 +127,7 @@ static int get_known(sip_msg_t *msg, pv_param_t *param, pv_value_t *res,
 	if(field == FIELD_STATE && authban_allowed(addr, NULL))
 		return give_text(msg, param, res, "allowed");
 	memset(&v, 0, sizeof(v));
-	if(lookup(addr, &v))
+	if(lookup(addr, &v) || authban_feed_view(&net, &v))
 		net = (struct ab_prefix){v.key.addr, v.key.plen};
 	return field == FIELD_NET ? give_prefix(msg, param, res, &net)
 							  : get_of_view(msg, param, res, field, &v);

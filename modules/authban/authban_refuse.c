@@ -8,6 +8,7 @@
  */
 #include "authban_params.h"
 
+#include "ab_feeds.h"
 #include "authban_auth.h"
 #include "authban_redis.h"
 
@@ -227,6 +228,16 @@ static int check_report(void)
 	return 0;
 }
 
+static int check_feed(void)
+{
+	if(!authban_params.feed_ban || authban_params.feed_size > 0)
+		return 0;
+	LM_ERR("parameter feed_action is ban, and feed_size is 0, so that there are"
+		   " no lists; allowed is a feed_size of 1 to %u\n",
+			AB_FEEDS_MAX);
+	return -1;
+}
+
 int authban_params_check(struct ab_url *url)
 {
 	struct authban_auth_settings auth;
@@ -256,7 +267,7 @@ int authban_params_check(struct ab_url *url)
 			&& check_proof_nonce(&auth) < 0)
 		return -1;
 	if(check_node() < 0 || check_prefix() < 0 || check_snapshot() < 0
-			|| check_report() < 0)
+			|| check_report() < 0 || check_feed() < 0)
 		return -1;
 	return *authban_params.redis ? check_redis(url) : 0;
 }

@@ -10,6 +10,7 @@
 
 #include "authban_allow.h"
 #include "authban_early.h"
+#include "authban_feed.h"
 #include "authban_log.h"
 #include "authban_params.h"
 #include "authban_record.h"
@@ -160,7 +161,8 @@ static void rpc_status(rpc_t *rpc, void *ctx)
 					   set.window, "ban_time", set.ban_time, "ban_time_max",
 					   set.ban_time_max)
 					   < 0
-			|| add_evidence(rpc, h) < 0 || add_redis(rpc, h, j.table) < 0
+			|| add_evidence(rpc, h) < 0 || authban_rpc_feed_status(rpc, h) < 0
+			|| add_redis(rpc, h, j.table) < 0
 			|| authban_rpc_add_sync(rpc, h) < 0
 			|| authban_rpc_add_peers(rpc, h) < 0)
 		authban_rpc_failed(rpc, ctx);
@@ -232,6 +234,14 @@ static const char *forget_doc[] = {
 	"Drops what one proxy contributed, on every proxy. Parameter: node", 0};
 static const char *allow_reload_doc[] = {
 	"Reads allow_file again, on this proxy", 0};
+static const char *feed_add_doc[] = {
+	"Takes entries of a list, on this proxy. Parameters: source cidr ttl"
+	" [cidr ttl]...", 0};
+static const char *feed_drop_doc[] = {
+	"Drops entries of a list, or all of it. Parameters: source [cidr]...", 0};
+static const char *feed_list_doc[] = {
+	"The lists that are held. Parameters: [limit, 100 by default] [offset]",
+	0};
 static const char *evidence_doc[] = {
 	"Offenders, the last one first. Parameters: [limit, 100 by default]"
 	" [offset]", 0};
@@ -262,6 +272,10 @@ rpc_export_t authban_rpcs[] = {
 		AUTHBAN_RPC_ARRAY},
 	{"authban.forget", authban_rpc_forget, forget_doc, 0},
 	{"authban.allow_reload", authban_rpc_allow_reload, allow_reload_doc, 0},
+	{"authban.feed_add", authban_rpc_feed_add, feed_add_doc, 0},
+	{"authban.feed_drop", authban_rpc_feed_drop, feed_drop_doc, 0},
+	{"authban.feed_list", authban_rpc_feed_list, feed_list_doc,
+		AUTHBAN_RPC_ARRAY},
 	{"authban.evidence", authban_rpc_evidence, evidence_doc,
 		AUTHBAN_RPC_ARRAY},
 	{"authban.evidence_get", authban_rpc_evidence_get, evidence_get_doc, 0},

@@ -7,6 +7,7 @@
 
 #include "authban_allow.h"
 #include "authban_explain.h"
+#include "authban_feed.h"
 #include "authban_log.h"
 #include "authban_params.h"
 #include "authban_privacy.h"
@@ -160,9 +161,12 @@ static bool find_view(
 
 	if(ab_table_get(j->table, &key, j->set, &j->now, v) == 1)
 		return true;
+	if(authban_feed_view(p, v))
+		return true;
 	memset(v, 0, sizeof(*v));
 	v->key = key;
-	return ab_guard_shared(g, p) || has_to_wait(j, p);
+	return ab_guard_shared(g, p) || has_to_wait(j, p)
+		   || ab_feeds_find(g->feeds, p, j->now.mono, NULL);
 }
 
 static int add_known(rpc_t *rpc, void *h, const struct ab_guard *g,
@@ -170,7 +174,8 @@ static int add_known(rpc_t *rpc, void *h, const struct ab_guard *g,
 {
 	if(authban_rpc_add_row(rpc, h, &g->judge, v) < 0
 			|| add_details(rpc, h, g, v) < 0
-			|| add_network(rpc, h, &g->judge, source) < 0)
+			|| add_network(rpc, h, &g->judge, source) < 0
+			|| authban_rpc_feed_entry(rpc, h, source, false) < 0)
 		return -1;
 	return add_pairs(rpc, h, &g->judge, source);
 }
@@ -187,7 +192,9 @@ void authban_rpc_get(rpc_t *rpc, void *ctx)
 	if(authban_rpc_network(rpc, ctx, "which address? authban.get ip", &at) < 0)
 		return;
 	if(authban_allowed(&at.addr, &by)) {
-		rc = rpc->add(ctx, "{", &h) < 0 ? -1 : add_allowed(rpc, h, &at.p, &by);
+		rc = rpc->add(ctx, "{", &h) < 0 || add_allowed(rpc, h, &at.p, &by) < 0
+					 ? -1
+					 : authban_rpc_feed_entry(rpc, h, &at.p, true);
 	} else if(!find_view(&g, &at.p, &v)) {
 		rpc->fault(
 				ctx, 404, "Nothing is known of %.*s", at.text.len, at.text.s);

@@ -4,8 +4,11 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * XARF v4, connection / login_attack, made with Kamailio's own JSON. It names the exact
- * address and port, never a prefix, and no user by name. Nothing is sent anywhere.
- * The same incident has the same report_id each time it is asked for.
+ * address and port, never a prefix. Nothing is sent anywhere. The same incident has the
+ * same report_id each time it is asked for.
+ *
+ * A report may be passed on to the attacker: users are numbers within it, and whether a
+ * guess met a user that exists is not told.
  */
 #include "authban_rpc_row.h"
 
@@ -73,6 +76,28 @@ static const char *protocol_of(const struct ab_evidence_record *r)
 
 /* --- the attachment --- */
 
+static const char *guess_words(enum ab_guess guess)
+{
+	return guess == AB_GUESS_PASSWORD || guess == AB_GUESS_USER
+				   ? "wrong_credentials"
+				   : ab_guess_name(guess);
+}
+
+/* The number of a sample's user within the report, from 1 on; 0: it has none. */
+static unsigned user_number(const struct ab_evidence_record *r, unsigned sample)
+{
+	unsigned i, k, n = 0;
+
+	for(i = 0; i <= sample; i++) {
+		for(k = 0; k < i && r->sample[k].user != r->sample[i].user; k++)
+			;
+		n += k == i && r->sample[i].user != 0;
+		if(r->sample[i].user == r->sample[sample].user)
+			break;
+	}
+	return r->sample[sample].user != 0 ? n : 0;
+}
+
 static size_t write_log(
 		const struct ab_evidence_record *r, char out[static SAMPLE_LOG])
 {
@@ -82,15 +107,11 @@ static size_t write_log(
 	for(i = 0; i < r->samples; i++) {
 		const struct ab_evidence_sample *s = &r->sample[i];
 		char time[AUTHBAN_TIME_TEXT];
-		/* never the lasting hash that privacy=off keeps */
-		uint64_t who = authban_params.privacy == AUTHBAN_PRIVACY_OFF
-							   ? authban_pseudonym(s->user, s->time)
-							   : s->user;
 
 		len += (size_t)snprintf(out + len, SAMPLE_LINE,
-				"%s method=%s class=%s user=%016llx user_agent=\"%.*s\"\n",
+				"%s method=%s class=%s user=%u user_agent=\"%.*s\"\n",
 				authban_time_text(s->time, time), ab_method_name(s->method),
-				ab_guess_name(s->guess), (unsigned long long)who,
+				guess_words(s->guess), user_number(r, i),
 				(int)strnlen(s->agent, sizeof(s->agent)), s->agent);
 	}
 	return len;
@@ -125,7 +146,7 @@ static void add_log(
 	coded[n > 0 ? n : 0] = '\0';
 	add_text(doc, item, "content_type", "text/plain");
 	add_text(doc, item, "description",
-			"Samples of the failed authentications; user is a keyed hash");
+			"Samples of the failed authentications; users are numbered");
 	add_text(doc, item, "payload", (char *)coded);
 	add_text(doc, item, "hash", hash);
 	add_number(doc, item, "size", (double)len);
@@ -167,11 +188,11 @@ static void add_attack(
 	/* the address was proved, not that its owner knows */
 	add_number(doc, to, "confidence", 0.95);
 	snprintf(words, sizeof(words),
-			"%u failed SIP authentications over %s (%u wrong passwords, %u"
-			" unknown users, %u malformed, %u other) for about %u users; the"
+			"%u failed SIP authentications over %s (%u wrong"
+			" credentials, %u malformed, %u other) for about %u users; the"
 			" sender has proved that it receives at this address (%s)",
 			r->failures, ab_transport_name(r->transport),
-			r->guesses[AB_GUESS_PASSWORD], r->guesses[AB_GUESS_USER],
+			(unsigned)r->guesses[AB_GUESS_PASSWORD] + r->guesses[AB_GUESS_USER],
 			r->guesses[AB_GUESS_MALFORMED], r->guesses[AB_GUESS_SCRIPT],
 			ab_distinct_count(r->users),
 			ab_proof_name((enum ab_proof)r->proof));

@@ -6,6 +6,7 @@
 #include "authban_shared.h"
 
 #include "ab_siphash.h"
+#include "authban_feed.h"
 #include "authban_mac.h"
 #include "authban_params.h"
 
@@ -139,6 +140,9 @@ static int init_guard(void)
 	memset(guard.breaker, 0, sizeof(*guard.breaker));
 	guard.breaker->since = authban_now_mono();
 	guard.policies = &authban_params.policies;
+	guard.feeds_ban = authban_params.feed_ban;
+	if(authban_feed_init(&guard.feeds) < 0)
+		return -1;
 	authban_keyed_key(guard.hash_key);
 	return good_key(guard.good.key);
 }

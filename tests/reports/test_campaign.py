@@ -6,13 +6,11 @@ only the operator's own map knows. Forged packets beside them must appear nowher
 """
 import concurrent.futures
 import json
-import os
 import re
 import subprocess
 
 import pytest
 
-from lib import ROOT
 from lib.kamailio import Proxy, REALM
 from lib.netns import Net
 from lib.rawudp import Forger
@@ -20,11 +18,6 @@ from lib.sip import Guesser
 from lib.svcrack import run_svcrack
 from lib.wait import wait_for
 from authban_lib import rpc, timestamp, xarf
-
-# Only in a tree whose module cannot tell of evidence yet; elsewhere nothing is skipped.
-needs_evidence = pytest.mark.skipif(
-    not os.path.exists(os.path.join(ROOT, "modules", "authban", "authban_rpc_evidence.c"))
-    and not os.environ.get("AUTHBAN_SO"), reason="the module of this tree has no authban.evidence")
 
 PROXY, THRESHOLD, EACH, FORGED = "198.51.100.1", 5, 10, 200
 CLOUD = ["192.0.2.%d" % (10 + n) for n in range(EACH)]
@@ -92,7 +85,6 @@ def written(office):
     return {name: data.decode() for name, data in office.desk.written().items()}
 
 
-@needs_evidence
 def test_incidents_show_both_providers_and_their_campaigns(office):
     done = office("incidents", "--json")
     assert done.returncode == 0, done.stderr
@@ -105,7 +97,6 @@ def test_incidents_show_both_providers_and_their_campaigns(office):
         group["provider"], group["campaign"], group["sources"], group["failures"]) for group in groups))
 
 
-@needs_evidence
 def test_each_source_is_reported_once(office, attacked):
     done = office("--since", "1h")
     assert done.returncode == 0 and "20 reports written" in done.stdout, done.stderr
@@ -126,13 +117,11 @@ def test_each_source_is_reported_once(office, attacked):
     assert "nothing to report" in again.stdout and written(office) == files
 
 
-@needs_evidence
 def test_one_provider_alone(office):
     assert "10 reports written" in office("--provider", "amazon").stdout
     assert "10 reports written" in office().stdout
 
 
-@needs_evidence
 def test_nothing_of_users_or_passwords_is_in_any_file(office, attacked):
     office()
     files = dict(office.desk.written())
@@ -160,7 +149,6 @@ def test_a_signed_list_goes_from_one_operator_to_another(office):
     assert sorted(line.split()[0] for line in taken.stdout.splitlines()) == sorted(CLOUD + SMALL), taken.stderr
 
 
-@needs_evidence
 def test_who_is_pardoned_is_not_reported(office, attacked):
     """Last, because it changes the proxy."""
     attacked.rpc("authban.unban", SMALL[3])

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Lists of others: what is taken, and that a poisoned one takes nothing but its own lines."""
+import contextlib
 import json
 import os
 import re
@@ -10,6 +11,10 @@ import pytest
 
 from lib import SCRIPTS
 from lib.fakerpc import FakeRpc
+from lib.kamailio import Proxy
+from lib.netns import Net
+from lib.sip import Guesser
+from lib.wait import wait_for
 from authban_lib import feed_limits, feed_sinks, feeds
 
 PLAIN = """\
@@ -244,3 +249,93 @@ def test_feeds_are_listed_and_dropped(desk):
         assert done.stdout == "source=feed-1 entries=3 ttl=77 note=a\\nb\n"
         assert desk.run("authban-lists", "drop", "feed-1", "--rpc", module.path).returncode == 0
     assert module.calls[-1] == ("authban.feed_drop", ["feed-1"])
+
+
+# --- the real module ---
+
+PROXY, THRESHOLD, NET_THRESHOLD = "198.51.100.1", 6, 2
+STRANGERS = ["203.0.113.%d" % number for number in range(1, 10)]
+
+
+@pytest.fixture(scope="module")
+def proxies():
+    """A proxy that is strict and one that bans, in one network with the strangers: {action: proxy}."""
+    hosts = {"strangers": [address + "/24" for address in STRANGERS], "proxy": [PROXY + "/24"]}
+    with contextlib.ExitStack() as stack:
+        net = stack.enter_context(Net(hosts))
+        for name, prefix in (("strangers", PROXY), ("proxy", "203.0.113.0/24")):
+            subprocess.run(["ip", "-n", net[name], "route", "add", prefix, "dev", "eth0"], check=True, timeout=10)
+        made = {action: stack.enter_context(Proxy(
+            host=PROXY, port=port, netns=net["proxy"], node="proxy-" + action, defines={"AB_THRESHOLD": THRESHOLD},
+            extra='modparam("authban", "feed_size", 1000)\nmodparam("authban", "feed_action", "%s")\n' % action))
+            for action, port in (("strict", 5060), ("ban", 5070))}
+        made["net"] = net["strangers"]
+        yield made
+
+
+def tries(proxies, action, source, guesses=THRESHOLD + 1):
+    """How many of so many guesses reached the password check."""
+    proxy, before = proxies[action], proxies[action].evaluated()
+    with Guesser("alice", proxy.target, source=source, netns=proxies["net"], timeout=0.2) as guesser:
+        for number in range(guesses):
+            guesser.guess("wrong-%d" % number)
+    return proxy.evaluated() - before
+
+
+def give(desk, proxy, text, *words):
+    """Import a file for good; what was told."""
+    done = desk.run("authban-lists", "import", "--source", "feed-1", "--apply", "--rpc", proxy.rpc_socket, *words,
+                    desk.write("list", text))
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def test_an_imported_file_makes_limits_stricter(desk, proxies):
+    strict = proxies["strict"]
+    told = give(desk, strict, "203.0.113.1\n203.0.113.32/27\n0.0.0.0/0\n10.0.0.1\n")
+    assert "sent 2 entries" in told and "refused 2" in told
+    assert strict.bans() == {}, "a list alone bans nobody"
+    found = [tries(proxies, "strict", source) for source in STRANGERS[:2]]
+    print("\nimported: %d tries, others %d" % tuple(found))
+    assert found == [NET_THRESHOLD, THRESHOLD]
+    assert {source: row["reason"] for source, row in strict.bans().items()} == {
+        STRANGERS[0]: "feed", STRANGERS[1]: "threshold"}
+    done = desk.run("authban-lists", "export", "--rpc", strict.rpc_socket)
+    assert done.stdout.split() == [STRANGERS[1]], "what a list has part in is not given on"
+    assert "203.0.113.32" not in desk.run("authban-lists", "export", "--all", "--rpc", strict.rpc_socket).stdout
+
+
+def test_an_imported_file_bans_where_the_operator_says_so(desk, proxies):
+    give(desk, proxies["ban"], STRANGERS[0] + "\n")
+    assert [tries(proxies, "ban", source, 1) for source in STRANGERS[:2]] == [0, 1]
+    done = desk.run("authban-lists", "export", "--all", "--rpc", proxies["ban"].rpc_socket)
+    assert done.returncode == 0 and not done.stdout.split()
+
+
+def test_the_allow_list_wins(desk, proxies):
+    """Before the import, by the script; after it, by the module."""
+    before, after = STRANGERS[2:4]
+    for action in ("strict", "ban"):
+        proxies[action].rpc("authban.allow_add", before)
+        assert "refused 1" in give(desk, proxies[action], "%s\n%s\n" % (before, after))
+        proxies[action].rpc("authban.allow_add", after)
+        assert [tries(proxies, action, source, NET_THRESHOLD + 1) for source in (before, after)] == [3, 3]
+
+
+def test_a_list_that_is_not_renewed_expires(desk, proxies):
+    give(desk, proxies["ban"], STRANGERS[4] + "\n", "--ttl", "1")
+    give(desk, proxies["strict"], STRANGERS[4] + "\n", "--ttl", "1")
+    assert tries(proxies, "ban", STRANGERS[4], 1) == 0
+    wait_for(lambda: tries(proxies, "ban", STRANGERS[4], 1) == 1, 4, "the end of the entry")
+    assert tries(proxies, "strict", STRANGERS[4]) == THRESHOLD
+
+
+def test_the_module_holds_what_the_script_sends(desk, proxies):
+    give(desk, proxies["strict"], "".join("198.18.%d.1\n198.51.%d.1\n" % (n, 101 + n) for n in range(120)))
+    done = desk.run("authban-lists", "feeds", "--rpc", proxies["strict"].rpc_socket)
+    assert re.search(r"^source=feed-1 entries=\d+ ttl=86\d\d\d action=strict$", done.stdout, re.M), done.stdout
+    assert desk.run("authban-lists", "drop", "feed-1", "--rpc", proxies["strict"].rpc_socket).returncode == 0
+    assert proxies["strict"].rpc("authban.status")["feed_entries"] == 0
+    done = desk.run("authban-lists", "import", "--source", "big", "--apply", "--rpc", proxies["strict"].rpc_socket,
+                    desk.write("list", "".join("20.0.%d.%d\n" % divmod(n, 200) for n in range(1100))))
+    assert done.returncode == 1 and "no room for more than feed_size (1000) entries" in done.stderr

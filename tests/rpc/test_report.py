@@ -17,11 +17,14 @@ REPORTER = "\n".join('modparam("authban", "report_%s", "%s")' % pair for pair in
 SOURCES = {"udp": "127.21.0.1", "tcp": "127.21.0.2"}
 
 
+USERS = ["alice", "mallory", "alice"]  # there is no mallory
+
+
 def attack(node, source, transport):
     """Three guesses, of which the last bans; returns their port."""
     with Guesser("alice", node.target, source=source, transport=transport, timeout=2) as guesser:
-        for number in range(3):
-            header = guesser.answer_header(guesser.challenge(), "wrong-%d" % number)
+        for number, user in enumerate(USERS):
+            header = guesser.answer_header(guesser.challenge(), "wrong-%d" % number, user)
             guesser.link.send(guesser.build([header, ("User-Agent", 'an "agent" \\ \x01 of \xe4')]))
         wait_for(lambda: source in node.bans(), 3, "the ban")
         return guesser.link.local[1]
@@ -53,9 +56,23 @@ def test_the_fields(node, transport, report):
     assert report["reporter"] == report["sender"] == {"org": ORG, "contact": CONTACT, "domain": DOMAIN}
     lines = xarf_fields.attachment(report["evidence"][0]).decode("ascii").splitlines()
     assert len(lines) == 3 == row["failures"]
+    numbers = {}
     for line, sample in zip(lines, row["samples"]):
-        assert line.startswith("%s method=REGISTER class=wrong_password user=%s user_agent=" % (
-            sample["time"], sample["user"])) and line.endswith('"an \\x22agent\\x22 \\x5c \\x01 of \\xc3\\xa4"')
+        number = numbers.setdefault(sample["user"], len(numbers) + 1)
+        assert line.startswith("%s method=REGISTER class=wrong_credentials user=%d user_agent=" % (
+            sample["time"], number)) and line.endswith('"an \\x22agent\\x22 \\x5c \\x01 of \\xc3\\xa4"')
+    assert len(numbers) == 2
+
+
+def test_which_users_exist_is_not_told(node, transport, report):
+    """A report may be passed on to the attacker, who knows whom he tried."""
+    row = node.rpc("authban.evidence_get", SOURCES[transport])
+    classes = sorted(sample["class"] for sample in row["samples"])  # over UDP two workers may change places
+    assert classes == ["no_user", "wrong_password", "wrong_password"]
+    text = json.dumps(report) + xarf_fields.attachment(report["evidence"][0]).decode("ascii")
+    assert "3 wrong credentials" in report["description"]
+    for word in ("wrong_password", "no_user", "unknown", *{sample["user"] for sample in row["samples"]}, *USERS):
+        assert word not in text, word
 
 
 def test_the_same_incident_has_the_same_id(node, transport, report):
