@@ -26,8 +26,7 @@ class Figures:
         lines = [line for line in report.capstdout.splitlines() if line.strip()]
         terminal = self.config.pluginmanager.getplugin("terminalreporter")
         if lines and terminal:
-            terminal.ensure_newline()
-            terminal.write_line("%s (%.1f s)" % (report.nodeid, took))
+            terminal.write_line("\n%s (%.1f s)" % (report.nodeid, took))
             for line in lines:
                 terminal.write_line("  " + line)
 
