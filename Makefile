@@ -179,7 +179,7 @@ check-clang: ## the same, built with clang in build-clang
 	$(Q)$(MAKE) check BUILD=build-clang CC=clang
 
 check-asan: ## the same with address and undefined-behaviour sanitizers
-	$(Q)$(MAKE) check BUILD=$(B)/asan \
+	$(Q)AUTHBAN_SHORT=1 $(MAKE) check BUILD=$(B)/asan \
 		SAN='-fsanitize=address,undefined -fno-sanitize-recover=all'
 
 # gcc 12's and clang 14's runtimes give up where the kernel randomizes more
