@@ -230,7 +230,7 @@ bench-fleet: need-build $(CLUSTER_B)/fleet ## what 10, 50 and 200 proxies cost o
 # Most tests wait, so several processes run them side by side, a file at a time;
 # what is marked `alone` measures time, and follows. JOBS=0: one after the other.
 # Each test prints its figure (tests/lib/figures.py).
-JOBS ?= 4
+JOBS ?= 3
 PYTEST := $(PYTHON) -m pytest -ra --durations=15
 # the longest files first
 PYTEST_DIRS = $(wildcard tests/package tests/fault tests/cluster tests/sip \
