@@ -73,8 +73,8 @@ DOCDIR ?= $(PREFIX)/share/doc/authban
 TOOLS := authban-report authban-lists authban-top authban-doctor
 TOOLDIR ?= $(PREFIX)/share/authban
 
-.PHONY: all check check-asan check-tsan test test-long test-trixie run demo \
-	bench bench-fleet checker peers doc doc-check install uninstall deb format \
+.PHONY: all check check-clang check-asan check-tsan test test-long test-trixie run \
+	demo bench bench-fleet checker peers doc doc-check install uninstall deb format \
 	format-check lint \
 	clean distclean help need-cc need-build need-check need-doc \
 	FORCE
@@ -175,8 +175,11 @@ check: need-check $(UNIT_BIN) ## unit tests of the core
 		$(RUN) $$t || failed="$$failed $$t"; \
 	done; [ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }
 
+check-clang: ## the same, built with clang in build-clang
+	$(Q)$(MAKE) check BUILD=build-clang CC=clang
+
 check-asan: ## the same with address and undefined-behaviour sanitizers
-	$(Q)$(MAKE) check BUILD=$(B)/asan \
+	$(Q)AUTHBAN_SHORT=1 $(MAKE) check BUILD=$(B)/asan \
 		SAN='-fsanitize=address,undefined -fno-sanitize-recover=all'
 
 # gcc 12's and clang 14's runtimes give up where the kernel randomizes more
@@ -224,24 +227,28 @@ bench-fleet: need-build $(CLUSTER_B)/fleet ## what 10, 50 and 200 proxies cost o
 
 # --- everything else -----------------------------------------------------------
 
-# -s: each test prints its figure
-PYTEST := $(PYTHON) -m pytest -ra -s
-PYTEST_DIRS = $(wildcard tests/config tests/sip tests/rpc tests/cluster \
-	tests/fault tests/reports tests/package tests/tools)
+# Most tests wait, so several processes run them side by side, a file at a time;
+# what is marked `alone` measures time, and follows. JOBS=0: one after the other.
+# Each test prints its figure (tests/lib/figures.py).
+JOBS ?= 3
+PYTEST := $(PYTHON) -m pytest -ra --durations=15
+# the longest files first
+PYTEST_DIRS = $(wildcard tests/package tests/fault tests/cluster tests/sip \
+	tests/rpc tests/tools tests/config tests/reports)
+# both parts run, also after a failure; 5: nothing in them is marked so
+pytest_all = status=0; \
+	$(PYTEST) -n $(JOBS) --dist loadfile -m 'not alone' $(1) || status=1; \
+	$(PYTEST) -m alone $(1) || [ $$? -eq 5 ] || status=1; \
+	exit $$status
 doc_xml := $(wildcard $(SRC)/doc/*.xml)
 
 test: ## install what is needed, build twice, run every test
 	scripts/install-deps --all
-	$(MAKE) all
-	$(MAKE) all BUILD=build-clang CC=clang
-	$(MAKE) check
-	$(MAKE) check BUILD=build-clang CC=clang
-	$(MAKE) check-asan
-	$(MAKE) check-tsan
-	$(MAKE) lint
-	$(MAKE) checker
-	$(if $(doc_xml),$(MAKE) doc-check)
-	$(if $(PYTEST_DIRS),$(PYTEST) $(PYTEST_DIRS))
+	$(MAKE) -j2 all
+	$(MAKE) -j2 all BUILD=build-clang CC=clang
+	$(MAKE) -j2 -Otarget check check-clang check-asan check-tsan lint checker \
+		$(if $(doc_xml),doc-check)
+	$(if $(PYTEST_DIRS),$(call pytest_all,$(PYTEST_DIRS)))
 
 test-long: ## the slow tests: AUTHBAN_LONG=1, and the fuzzers
 	scripts/install-deps --all

@@ -11,6 +11,8 @@ from lib.kamailio import Proxy  # noqa: E402
 from lib.redis import Redis  # noqa: E402
 import proxies  # noqa: E402 (from scripts/, by lib)
 
+pytest_plugins = ["lib.figures"]
+
 
 @pytest.fixture
 def redis():

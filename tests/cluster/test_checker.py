@@ -12,6 +12,7 @@ import pytest
 import mutants
 from lib import ROOT
 
+pytestmark = pytest.mark.alone  # it fills the processors
 LONG = bool(os.environ.get("AUTHBAN_LONG"))
 SEEDS = 1000 if LONG else 25
 

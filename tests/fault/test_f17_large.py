@@ -2,6 +2,8 @@
 """F17: a table of the default size, nearly full, is read at the start and written while the proxies work."""
 import time
 
+import pytest
+
 from lib import snapshot
 from lib.fleet import make_proxy, wait_banned
 from lib.hammer import Hammer
@@ -9,6 +11,7 @@ from lib.redis import Redis
 from lib.traffic import Honest, percentile, spread
 from lib.wait import wait_for
 
+pytestmark = pytest.mark.alone  # seconds of a start, p99 of phones
 BANS, FACTS = 200_000, 200_000
 START = 3.0  # seconds for a start with a full table
 LAG = 0.05  # seconds for a ban of one proxy to be known to the other while both write

@@ -20,6 +20,7 @@ from lib.traffic import percentile
 from lib.traps import SEGV, SPIN, Traps, reason_why_not
 from lib.wait import wait_for
 
+pytestmark = pytest.mark.alone  # how much longer a guess takes
 LONG = bool(os.environ.get("AUTHBAN_LONG"))
 WORKERS, STARTS, ENDS = (33, 31, 1000) if LONG else (13, 2, 8)
 # In the order in which one failure comes by them, all with the lock of a bucket held.

@@ -12,6 +12,7 @@ from lib.kamailio import Proxy
 from lib.netns import Net
 from lib.sip import Guesser, Phone
 
+pytestmark = pytest.mark.alone  # a flood, of which no packet may be lost
 PROXY, ATTACKER, NETWORK, HONEST = "10.92.0.1", "10.92.0.66", "10.128.0.0/9", "10.92.0.2"
 SLOTS, THRESHOLD = 1_024, 5
 SOURCES = 50_000 if os.environ.get("AUTHBAN_LONG") else 5_000

@@ -17,6 +17,7 @@ from lib.netns import Net
 from lib.sip import Guesser
 
 PROXY, ATTACKER = "10.84.0.1", "10.84.0.66"
+pytestmark = pytest.mark.alone  # CPU time
 RATE = 6_000
 PACKETS = 60_000 if os.environ.get("AUTHBAN_LONG") else 6_000
 REPEATS = 3

@@ -182,6 +182,7 @@ def times(phone):
     return took
 
 
+@pytest.mark.alone
 def test_honest_phones_are_served_meanwhile(lan, proxy):
     """p99 of a phone's registrations, without and with 50 huge requests a second; the best of a few tries."""
     phone, ratios = lan.phone(proxy), []

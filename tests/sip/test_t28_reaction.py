@@ -13,6 +13,7 @@ from lib.wait import wait_for
 
 HERE, ATTACKERS = "10.85.0.1", ["10.85.0.%d" % n for n in range(10, 60)]
 THRESHOLD, GUESSES = 5, 300
+pytestmark = pytest.mark.alone  # packets that overtake a ban
 RATES = {"svcrack's pace": 150, "flat out": 5_000}
 
 

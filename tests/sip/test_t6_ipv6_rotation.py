@@ -13,6 +13,7 @@ from lib.crowd import wait_reachable
 from lib.kamailio import Proxy
 from lib.netns import Net
 
+pytestmark = pytest.mark.alone  # a flood, of which no packet may be lost
 PROXY, ATTACKER, NETWORK = "2001:db8:61::1", "2001:db8:61::66", "2001:db8:62::/56"
 MINE, OTHER = "2001:db8:62:1:%x:%x:%x:%x", "2001:db8:62:2::%x"
 THRESHOLD = 5

@@ -103,6 +103,7 @@ def more_pairs(pairs):
     return {name: one.difference() for name, one in pairs.items()}
 
 
+@pytest.mark.alone
 def test_time_does_not_tell_who_exists(lan, three):
     pairs = {name: Pairs(proxy, lan) for name, proxy in three.items()}
     for _ in range(ROUNDS):

@@ -6,10 +6,10 @@ packets bring the wrong passwords that an attacker can make off the path: he see
 """
 import itertools
 import threading
-import time
 
 import pytest
 
+from lib.clock import Clock
 from lib.lan import address_of
 from lib.rawudp import Forger
 from lib.sip import Guesser
@@ -17,7 +17,7 @@ from lib.wait import holds_for, wait_for
 
 PACKETS, RATE, DIFFERENT = 10_000, 2_000, 500
 LIFE = 1 + 30  # of a token: auth's nonce_expire and 30 s
-STEP = 8  # seconds to which its end is rounded up (AB_TOKEN_STEP)
+STEP = 64  # seconds to which its end is rounded up (AB_TOKEN_STEP)
 PHONE_PORT = 5099  # from which the forged packets pretend to come
 
 
@@ -42,8 +42,10 @@ class Scene:
     """The proxy, the victim's address with its phone, the attacker and the packets he can make."""
 
     def __init__(self, lan):
-        # Nonces are old after a second, so that the victim's token has expired when its turn comes.
-        self.proxy = lan.proxy(AB_THRESHOLD=5, settings={"extra": 'modparam("auth", "nonce_expire", 1)'})
+        self.clock = lan.keep(Clock())
+        # nonces are old after a second, and so is the victim's token soon after
+        self.proxy = lan.proxy(AB_THRESHOLD=5, settings={
+            "extra": 'modparam("auth", "nonce_expire", 1)', **self.clock.settings})
         self.phone = RegularPhone(lan.phone(self.proxy))
         self.victim = address_of(self.phone.phone)
         self.attacker = lan.guesser(self.proxy)
@@ -51,7 +53,6 @@ class Scene:
         self.at_victim = Guesser("alice", self.proxy.target, source=self.victim, netns=lan.net["phone"],
                                  timeout=3)
         self.old_challenge = self.at_victim.challenge()
-        self.old_until = time.monotonic() + LIFE + STEP + 1
         self.forger = Forger(lan.net["attacker"])
 
     def close(self):
@@ -144,7 +145,7 @@ def test_an_own_nonce_with_nonce_counts(scene):
 def test_a_token_of_the_victim_that_has_expired(scene):
     """What an attacker may have seen long ago. (One who sees valid tokens is on the path.)"""
     assert scene.old_challenge["opaque"]
-    wait_for(lambda: time.monotonic() > scene.old_until, LIFE + STEP + 5, "the token has expired", pause=0.2)
+    scene.clock.advance(LIFE + STEP + 1)
     forge(scene, "expired token", scene.guesses(scene.old_challenge))
 
 

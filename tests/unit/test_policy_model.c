@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * usage: test_policy_model [SEED]: plays that history alone and tells its steps.
- * AUTHBAN_LONG=1: ten times as many histories.
+ * AUTHBAN_LONG=1: ten times as many histories; AUTHBAN_SHORT=1: a tenth.
  */
 #include "policy_story.h"
 
@@ -57,18 +57,11 @@ static bool agree(uint64_t seed, struct stage *stage)
 	return false;
 }
 
-static uint64_t many(void)
-{
-	const char *text = getenv("AUTHBAN_LONG");
-
-	return text && strcmp(text, "1") == 0 ? 10 * STORIES : STORIES;
-}
-
 /* Every PROCESSES-th seed; the exit status tells. */
 static int part(unsigned n)
 {
 	struct stage stage;
-	uint64_t seed, end = many();
+	uint64_t seed, end = unit_many(STORIES);
 	unsigned bad = 0;
 
 	stage_open(&stage, ENTRIES);
@@ -100,7 +93,7 @@ static void the_core_does_what_the_text_says(void **state)
 		bad += status != 0;
 	}
 	assert_int_equal(bad, 0);
-	print_message("%llu histories\n", (unsigned long long)many());
+	print_message("%llu histories\n", (unsigned long long)unit_many(STORIES));
 }
 
 int main(int argc, char **argv)

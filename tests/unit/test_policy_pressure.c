@@ -267,16 +267,16 @@ static void play(uint64_t seed)
 
 static void a_small_table_forgets_no_ban_and_makes_none(void **state)
 {
-	uint64_t seed;
+	uint64_t seed, end = unit_many(STORIES);
 
 	(void)state;
 	stage_open(&p.stage, AB_TABLE_MIN);
-	for(seed = 1; seed <= STORIES; seed++)
+	for(seed = 1; seed <= end; seed++)
 		play(seed);
 	stage_close(&p.stage);
-	print_message("%d histories: %llu bans, %llu evictions, %llu messages of"
+	print_message("%llu histories: %llu bans, %llu evictions, %llu messages of"
 				  " known-good users\n",
-			STORIES, (unsigned long long)p.bans,
+			(unsigned long long)end, (unsigned long long)p.bans,
 			(unsigned long long)p.evictions, (unsigned long long)p.goods);
 }
 

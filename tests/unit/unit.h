@@ -24,6 +24,11 @@ extern struct unit_at
 	uint32_t step;
 } unit_at;
 
+/* How many histories a random test plays: `usual`; ten times as many with
+ * AUTHBAN_LONG=1, a tenth with AUTHBAN_SHORT=1 (`make check-asan`, several times as
+ * slow). */
+uint64_t unit_many(uint64_t usual);
+
 /* A failure tells what it was about. */
 #define expect(cond, ...)                                              \
 	do {                                                               \
