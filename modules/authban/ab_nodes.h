@@ -44,11 +44,11 @@
 /* One start of one proxy, as it announced itself. Times: cluster ms. */
 struct ab_node
 {
-	uint8_t id[4], boot[4];
-	uint8_t wire; /* the AB_WIRE_VERSION that it speaks */
-	bool twin;	  /* another proxy that runs has the same name */
 	uint64_t start, seen;
+	uint8_t id[4], boot[4];
 	uint32_t refused; /* records in its name, by us */
+	uint8_t wire;	  /* the AB_WIRE_VERSION that it speaks */
+	bool twin;		  /* another proxy that runs has the same name */
 	char name[AB_NAME_LEN + 1];
 	char module[AB_NODE_MODULE_LEN + 1];
 };

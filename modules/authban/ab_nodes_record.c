@@ -31,6 +31,7 @@ static uint8_t *put_text(uint8_t *p, const char *text)
 	size_t n = strlen(text);
 
 	*p++ = (uint8_t)n;
+	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): its length goes before it */
 	memcpy(p, text, n);
 	return p + n;
 }

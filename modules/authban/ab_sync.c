@@ -134,7 +134,7 @@ static void found_share(void *arg, size_t i, unsigned which,
 	uint32_t start = v->wstart - which * window;
 	const struct ab_share_io *io = &s->shares[i];
 	struct ab_others *sum = &s->others[i];
-	struct ab_share share;
+	struct ab_share share = {0};
 	enum ab_wire_result r;
 
 	if(field_len != io->place_len + 9

@@ -166,6 +166,7 @@ static size_t other_data(const struct ab_wire *w, const char *label,
 	size_t n = strlen(label);
 	uint8_t *p;
 
+	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): the prefix follows */
 	memcpy(data, label, n);
 	p = put_text(data + n, w->prefix);
 	memcpy(p, bytes, len);

@@ -116,7 +116,8 @@ static int read_cluster_keys(char *key, char *old, int size)
 				< 0)
 			return -1;
 	} else {
-		strcpy(key, authban_params.cluster_key);
+		memcpy(key, authban_params.cluster_key,
+				strlen(authban_params.cluster_key) + 1);
 	}
 	return long_enough(param, "", key) && long_enough(param, " second", old)
 				   ? 0
