@@ -227,7 +227,8 @@ bench-fleet: need-build $(CLUSTER_B)/fleet ## what 10, 50 and 200 proxies cost o
 # -s: each test prints its figure
 PYTEST := $(PYTHON) -m pytest -ra -s
 PYTEST_DIRS = $(wildcard tests/config tests/sip tests/rpc tests/cluster \
-	tests/fault tests/reports tests/package tests/tools)
+	tests/fault tests/reports tests/package tests/tools \
+	tests/page)
 doc_xml := $(wildcard $(SRC)/doc/*.xml)
 
 test: ## install what is needed, build twice, run every test
