@@ -115,14 +115,16 @@ class Browser:
 
     def wait(self, expression, seconds=10.0):
         """Until an expression is true: its value. PageError with the page's text if it never is."""
-        deadline = time.monotonic() + seconds
-        while True:
-            value = self.value(expression)
-            if value:
-                return value
-            if time.monotonic() > deadline:
-                raise PageError("never true: %s\n%s" % (expression, self.value("document.body.innerText")))
+        deadline, value, error = time.monotonic() + seconds, None, ""
+        while time.monotonic() < deadline:
+            try:
+                value = self.value(expression)
+                if value:
+                    return value
+            except PageError as thrown:  # not loaded yet, perhaps
+                error = str(thrown)
             time.sleep(0.05)
+        raise PageError("never true: %s %s\n%s" % (expression, error, self.value("document.body.innerText")))
 
     def errors(self):
         """What the page threw, and what the browser's console complained of: a list of texts."""

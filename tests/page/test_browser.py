@@ -89,6 +89,30 @@ def test_hostile_words_stay_text(watched):
     watched.events.clear()
 
 
+def test_a_hostile_proxy_stays_text(web, watched):
+    """Whatever stands in an answer, in every place of the page: the module would not let it through."""
+    watched.open("http://%s/authban/" % web.host)
+    assert watched.wait(holds("bans", SOURCES[0]))
+    watched.value("""(() => {
+        const bad = "<img src=x>", row = new Proxy({}, {get: (_, n) => n === "ttl" ? 99 : n === "sources" ? 9 : bad});
+        const plain = {source: bad, reason: bad, [bad]: bad, network: {net: bad}, samples: [row]};
+        window.rpc = async m => m === "authban.get" || m === "authban.evidence_get" ? plain : m === "authban.status"
+            ? {node: bad, mode: bad, proof: bad, breaker: "open", redis: "disconnected", redis_last_error: bad,
+               banned: bad, capacity: bad, redis_server: bad, peers: [row]} : [row];
+        refresh(); })()""")
+    assert watched.wait(" && ".join(holds(area, "<img src=x>") for area in (
+        "who", "notices", "bans", "top", "networks", "users", "peers", "redis", "facts")))
+    watched.value("details('<img src=x>')")
+    watched.wait(holds("samples", "<img src=x>"))
+    assert watched.value("document.querySelectorAll('img').length === 0")
+    watched.value("confirm_act('x', 'y', '<img src=x>')")
+    assert watched.value("document.querySelectorAll('img').length === 0")
+    assert not [error for error in watched.errors() if "favicon" not in error], watched.errors()
+    watched.events.clear()
+    watched.open("http://%s/authban/" % web.host)
+    watched.wait(holds("bans", SOURCES[0]))
+
+
 def test_screenshot(watched, tmp_path):
     """PAGE_SCREENSHOT: where it is kept, for the manual."""
     path = os.environ.get("PAGE_SCREENSHOT") or str(tmp_path / "page.png")
