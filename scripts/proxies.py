@@ -162,11 +162,11 @@ class RpcFault(Exception):
 class Process:
     """A child in a session of its own, so that what it forks can be ended with it."""
 
-    def __init__(self, command, name, stdout=None, stderr=None, environment=None, folder=None):
+    def __init__(self, command, name, stdout=None, stderr=None, environment=None, folder=None, pass_fds=()):
         self.name = name
         self.command = command
         self.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
-                                      env=environment, cwd=folder, start_new_session=True)
+                                      env=environment, cwd=folder, start_new_session=True, pass_fds=pass_fds)
 
     @property
     def pid(self):

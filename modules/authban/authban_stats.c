@@ -18,6 +18,7 @@ struct authban_counters authban_counters;
 enum gauge
 {
 	GAUGE_ENTRIES,
+	GAUGE_CAPACITY,
 	GAUGE_BANNED,
 	GAUGE_EVICTIONS,
 	GAUGE_SYNC_LAG,
@@ -35,6 +36,8 @@ static counter_val_t read_gauge(counter_handle_t h, void *param)
 	switch((enum gauge)(long)param) {
 		case GAUGE_ENTRIES:
 			return stats.entries;
+		case GAUGE_CAPACITY:
+			return stats.capacity;
 		case GAUGE_BANNED:
 			return ab_table_banned(t, authban_now_mono());
 		case GAUGE_EVICTIONS:
@@ -84,6 +87,7 @@ static counter_def_t defs[] = {
 	COUNTER(challenges_suppressed, "challenges above challenge_limit"),
 	COUNTER(expired_nonces, "refusals taken for an expired nonce"),
 	GAUGE("entries", GAUGE_ENTRIES, "entries in the table"),
+	GAUGE("capacity", GAUGE_CAPACITY, "entries the table has room for"),
 	GAUGE("banned", GAUGE_BANNED, "bans in the table now, of pairs and networks too"),
 	GAUGE("evictions", GAUGE_EVICTIONS, "entries that gave way to others"),
 	GAUGE("sync_lag_ms", GAUGE_SYNC_LAG, "age of the oldest unsent news"),
