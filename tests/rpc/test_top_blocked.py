@@ -74,7 +74,7 @@ def test_dry_run_blocks_nothing(call):
 
 
 # what is so now, and so cannot be set back
-NOW = {"entries", "banned", "breaker", "sync_lag_ms"}
+NOW = {"capacity", "entries", "banned", "breaker", "sync_lag_ms"}
 
 
 def test_reset(flooded, call):
