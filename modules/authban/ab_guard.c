@@ -158,7 +158,7 @@ static uint32_t carried(const struct ab_judge *j, const struct ab_key *pair)
 	struct ab_prefix p = {pair->addr, pair->plen};
 	struct ab_key key = ab_key_source(&p);
 	struct ab_view source, ignored;
-	uint32_t here;
+	uint32_t here, others, strangers;
 
 	if(ab_table_get(j->table, pair, j->set, &j->now, &ignored) == 1
 			|| ab_table_get(j->table, &key, j->set, &j->now, &source) != 1
@@ -169,8 +169,10 @@ static uint32_t carried(const struct ab_judge *j, const struct ab_key *pair)
 	here = (uint32_t)source.own[0] + source.own[1];
 	if(here > source.failures)
 		here = source.failures;
-	/* without those of users who had logged in */
-	return here < source.slow ? here : source.slow;
+	/* those of users who had logged in are not in the slow level, the other proxies' are */
+	others = (uint32_t)source.others[0] + source.others[1];
+	strangers = source.slow > others ? source.slow - others : 0;
+	return here < strangers ? here : strangers;
 }
 
 static void hit_pair(struct attempt *a)

@@ -77,8 +77,7 @@ void truth_lose(struct truth *t)
 		t->failure[i].kept = false;
 }
 
-/* Failures of an entry since a moment. A new pair begins with what failed at its
- * source before (docs/policy.md), and failures of known-good users may be among that. */
+/* Failures of an entry since a moment. */
 static unsigned count_since(
 		const struct truth *t, const struct ab_key *key, int64_t since)
 {
@@ -88,8 +87,7 @@ static unsigned count_since(
 		const struct true_failure *f = &t->failure[i];
 
 		n += f->at >= since && f->source == truth_source(key)
-			 && (key->kind == AB_KIND_SOURCE || f->who == key->user
-					 || f->who % USERS < GOOD_USERS);
+			 && (key->kind == AB_KIND_SOURCE || f->who == key->user);
 	}
 	return n;
 }

@@ -38,7 +38,7 @@ static uint32_t carried(struct model *m, const struct model_name *pair)
 {
 	struct model_name name = model_source(&pair->at);
 	const struct model_row *w = model_row(m, &name);
-	uint32_t at = model_window(m), own = 0, map = 0, sum;
+	uint32_t at = model_window(m), own = 0, others = 0, map = 0, sum;
 	unsigned i;
 
 	if(model_row(m, pair) || !w || w->state != AB_STATE_NONE || w->paired)
@@ -49,14 +49,17 @@ static uint32_t carried(struct model *m, const struct model_name *pair)
 			map |= w->event[i].map;
 		}
 	for(i = 0; i < w->shares; i++)
-		if(w->share[i].window + 1 >= at)
+		if(w->share[i].window + 1 >= at) {
+			others += w->share[i].count;
 			map |= w->share[i].map;
+		}
 	if(map != UINT32_C(1) << (pair->user & 31))
 		return 0;
 	sum = model_counts(m, w).failures;
 	if(own > sum)
 		own = sum;
 	sum = model_counts(m, w).level;
+	sum = sum > others ? sum - others : 0;
 	return own < sum ? own : sum;
 }
 
