@@ -11,6 +11,9 @@ from lib.topologies import Cluster, Migration, cut_off, role
 from lib.traffic import RoundRobin
 from lib.wait import wait_for
 
+# traffic at a steady rate while slots move
+pytestmark = pytest.mark.alone
+
 MANY = 1000  # a threshold that nobody reaches
 
 
