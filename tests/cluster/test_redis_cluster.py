@@ -80,11 +80,15 @@ def test_proxies_with_other_shards_do_not_see_each_others_counts(cluster):
 
 
 class Load(threading.Thread):
-    """Failures of these sources at both proxies, round after round, until the end of the block."""
+    """Failures of these sources at both proxies, round after round, until the end of the block.
+
+    At a user of their own: with the sources of the tests before, which the cluster remembers, the estimate
+    may take them for the many sources of an attack on one user, where two failures are enough.
+    """
 
     def __init__(self, nodes, sources, rate=100):
         super().__init__()
-        self.guessers = [RoundRobin(nodes, source) for source in sources]
+        self.guessers = [RoundRobin(nodes, source, user="victim-of-" + sources[0]) for source in sources]
         self.rounds, self.rate, self.ending, self.error = 0, rate, threading.Event(), None
 
     def run(self):
