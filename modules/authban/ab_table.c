@@ -19,11 +19,11 @@ static size_t align64(size_t n)
 
 static uint32_t round_entries(uint32_t entries)
 {
-	uint32_t n = AB_TABLE_MIN;
-
-	while(n < entries && n < AB_TABLE_MAX)
-		n <<= 1;
-	return n;
+	if(entries < AB_TABLE_MIN)
+		return AB_TABLE_MIN;
+	if(entries > AB_TABLE_MAX)
+		return AB_TABLE_MAX;
+	return (entries + SLOTS - 1) / SLOTS * SLOTS;
 }
 
 size_t ab_table_bytes(uint32_t entries)
@@ -84,9 +84,11 @@ struct ab_spot ab_spot_of(
 	memcpy(words, key->addr.b, 16);
 	words[2] = key->user ^ ((uint64_t)key->kind << 8 | key->plen);
 	hash = ab_siphash13(h->key, words, sizeof(words));
-	/* 21 bits each are enough for AB_TABLE_MAX / SLOTS buckets */
-	p.bucket[0] = (uint32_t)hash & (h->buckets - 1);
-	p.bucket[1] = (uint32_t)(hash >> 21) & (h->buckets - 1);
+	/* D. Lemire, "Fast random integer generation in an interval", 2019: the upper
+	 * bits of 32 decide. Bits 16 to 31 are in both, at the lower end of the second,
+	 * where they count for little. */
+	p.bucket[0] = (uint32_t)((hash & UINT32_MAX) * h->buckets >> 32);
+	p.bucket[1] = (uint32_t)((hash >> 16 & UINT32_MAX) * h->buckets >> 32);
 	p.tag = (uint16_t)(hash >> 48);
 	if(p.tag == 0)
 		p.tag = 1;
@@ -187,6 +189,12 @@ static void note_ban(struct ab_table_head *h, const struct ab_slot *s)
 	else if(key.kind != AB_KIND_PAIR && key.plen < 128)
 		atomic_fetch_or_explicit(&ab_nets(h, key.kind)[key.plen / 64],
 				UINT64_C(1) << (key.plen % 64), relaxed);
+	if(key.kind == AB_KIND_ALLOW) {
+		uint32_t bit = ab_allowed_bit(&key.addr, key.plen);
+
+		atomic_fetch_or_explicit(
+				&h->allowed[bit / 64], UINT64_C(1) << (bit % 64), relaxed);
+	}
 }
 
 /* All of a slot's meta but what belongs to the bucket. */

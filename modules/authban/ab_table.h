@@ -55,8 +55,8 @@ struct ab_table_stats
 	uint64_t locks_stolen;	/* locks taken over from a dead process */
 };
 
-/* Bytes of the shared block for `entries` slots (rounded up to a power of two,
- * at least AB_TABLE_MIN). 64 bytes are included to align it. */
+/* Bytes of the shared block for `entries` slots (rounded up to a multiple of 8,
+ * AB_TABLE_MIN to AB_TABLE_MAX). 64 bytes are included to align it. */
 size_t ab_table_bytes(uint32_t entries);
 
 /*
@@ -107,8 +107,9 @@ bool ab_table_users(const struct ab_table *t, uint32_t now_mono);
 
 /*
  * Whether an allow entry covers this address; the longest one is put into *net
- * (may be NULL). No lock. Costs one cache line for each prefix length in use, so
- * it is asked only for addresses that would be blocked or counted.
+ * (may be NULL). No lock. Costs some 5 ns for each prefix length in use, and a cache
+ * line where the entry may exist; it is asked only for addresses that would be
+ * blocked or counted.
  */
 bool ab_table_allowed(const struct ab_table *t, const struct ab_addr *a,
 		uint32_t now_mono, struct ab_prefix *net);

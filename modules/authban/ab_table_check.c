@@ -185,11 +185,22 @@ struct ab_hit ab_table_check(const struct ab_table *t, const struct ab_addr *a,
 	return hit;
 }
 
+static bool ever_allowed(
+		const struct ab_table_head *h, const struct ab_prefix *p)
+{
+	uint32_t bit = ab_allowed_bit(&p->addr, p->len);
+
+	return atomic_load_explicit(&h->allowed[bit / 64], relaxed) >> (bit % 64)
+		   & 1;
+}
+
 static bool allows(const struct ab_table_head *h, const struct ab_addr *a,
 		unsigned bits, uint32_t now, struct ab_prefix *net)
 {
 	struct ab_prefix p = ab_prefix_make(a, bits);
 
+	if(!ever_allowed(h, &p))
+		return false;
 	if(state_of(read_prefix(h, AB_KIND_ALLOW, &p, now)) != AB_STATE_BANNED)
 		return false;
 	if(net)

@@ -8,6 +8,8 @@
 
 #include "ab_table.h"
 
+#include <string.h>
+
 #define SLOTS 8 /* of a bucket */
 
 #define META_STATE 0x03u  /* enum ab_state */
@@ -33,9 +35,11 @@ struct ab_line
 
 _Static_assert(sizeof(struct ab_line) == 64, "a line is one cache line");
 
+#define AB_ALLOWED_WORDS 64u /* good for some 1,000 allow entries */
+
 struct ab_table_head
 {
-	uint32_t buckets; /* a power of two */
+	uint32_t buckets;
 	uint8_t key[16];
 	bool clustered;
 	_Atomic int64_t clock_offset; /* ms */
@@ -46,6 +50,9 @@ struct ab_table_head
 	/* prefix lengths other than 128 that were ever banned, and ever allowed: bit
 	 * n of the 128; each costs a check one more cache line */
 	_Atomic uint64_t nets[2], allow_nets[2];
+	/* a Bloom filter, one bit each, of what was ever allowed: a banned source costs no
+	 * cache line to find out that it is not. Grows only. */
+	_Atomic uint64_t allowed[AB_ALLOWED_WORDS];
 	/* monotonic seconds until which any network, any user is restricted */
 	_Atomic uint32_t networks_until, users_until;
 	struct ab_line *lines;
@@ -81,6 +88,20 @@ static inline uint8_t ab_line_meta(const struct ab_line *l, unsigned slot)
 static inline _Atomic uint64_t *ab_nets(struct ab_table_head *h, uint8_t kind)
 {
 	return kind == AB_KIND_ALLOW ? h->allow_nets : h->nets;
+}
+
+/* The bit of an allow entry in `allowed`. Not keyed: who finds an address that shares
+ * it wins himself nothing, and costs us a cache line. */
+static inline uint32_t ab_allowed_bit(const struct ab_addr *a, uint8_t plen)
+{
+	uint64_t words[2], x;
+
+	memcpy(words, a->b, sizeof(words));
+	x = (words[0] ^ plen) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ (x >> 32) ^ words[1]) * UINT64_C(0x94d049bb133111eb);
+	x ^= x >> 29;
+	return (uint32_t)(x * UINT64_C(0x9e3779b97f4a7c15) >> 32)
+		   % (AB_ALLOWED_WORDS * 64);
 }
 
 static inline void ab_seq_begin(struct ab_line *l)
