@@ -67,11 +67,12 @@ def test_a_network_by_the_sum_of_its_sources(three, net):
     events = [[line["event"] for line in news(one, name)] for one in three]
     print("\nT3 cluster: under watch after %d sources, %d at each proxy (%s); a stranger then: %s, lines %s" % (
         sources, sources // 3, watch["sources"], statuses, events))
-    assert watch["level"] == "watched" and sources // 3 <= NET_SOURCES / 2
+    # what differs is estimated: two of six share a bit of the map more often than not
+    assert watch["level"] == "watched" and -(-sources // 3) < NET_SOURCES
     assert statuses == [401, 0, 0]
     assert events[three.index(node)][0] == "campaign"
-    # two more bring the restriction, which all proxies get at once
-    for number in (201, 202):
+    # a few more bring the restriction, which all proxies get at once
+    for number in range(201, 206):
         guess(three[number % 3], net + str(number), "user-%d" % number)
     for node in three:
         wait_for(lambda: level(node, "authban.networks", net=name) == "restricted", 1, node.node + " knows")
