@@ -13,6 +13,7 @@
 #include "authban_redis.h"
 
 #include "core/dprint.h"
+#include "core/globals.h"
 
 #include <errno.h>
 #include <string.h>
@@ -52,6 +53,20 @@ static int check_proof_nonce(const struct authban_auth_settings *auth)
 		return -1;
 	}
 	return 0;
+}
+
+/* The proof of a datagram is that a challenge came back that was sent to its source. */
+static int check_reply_to_via(void)
+{
+	if(!reply_to_via || authban_params.proof == AUTHBAN_PROOF_NONE)
+		return 0;
+	LM_ERR("parameter proof is %s, but Kamailio's reply_to_via is %d, which "
+		   "sends"
+		   " challenges to where the Via says, so that a forged source proves"
+		   " itself; allowed is reply_to_via=no, or proof=none\n",
+			authban_params.proof == AUTHBAN_PROOF_NONCE ? "nonce" : "token",
+			reply_to_via);
+	return -1;
 }
 
 bool authban_has_cluster_key(void)
@@ -265,6 +280,8 @@ int authban_params_check(struct ab_url *url)
 	authban_auth_settings(&auth);
 	if(authban_params.proof == AUTHBAN_PROOF_NONCE
 			&& check_proof_nonce(&auth) < 0)
+		return -1;
+	if(check_reply_to_via() < 0)
 		return -1;
 	if(check_node() < 0 || check_prefix() < 0 || check_snapshot() < 0
 			|| check_report() < 0 || check_feed() < 0)

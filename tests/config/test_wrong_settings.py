@@ -124,6 +124,8 @@ WRONG = {
 
     "nonce without bit 8": (NONCE + "\n" + auth("auth_checks_in_dlg", 1),
                             ["proof is nonce", "bit 8", "auth_checks_in_dlg (1)"]),
+    "token with reply_to_via": ("reply_to_via=yes", ["proof is token", "reply_to_via is 1", "proof=none"]),
+    "nonce with reply_to_via": (NONCE + "\n" + BITS + "\nreply_to_via=yes", ["proof is nonce", "reply_to_via is 1"]),
     "nonce with nonce_count": (NONCE + "\n" + auth("nonce_count", 1), ["proof is nonce", "nonce_count 0"]),
     "nonce with a short auth secret in a cluster": (
         "\n".join((NONCE, auth("secret", SHORT), LOCAL_REDIS)),
@@ -189,6 +191,7 @@ RIGHT = {
     "mode by number": authban("mode", 1),
     "shortest times": "\n".join(authban(n, 1) for n in ("window", "ban_time", "ban_time_max", "grace")),
     "memory 0": authban("memory", 0),
+    "replies where the Via says, only streams count": authban("proof", "none") + "\nreply_to_via=yes",
     "longest times": authban("ban_time", 604800) + "\n" + authban("ban_time_max", 2592000),
     "small table": authban("size", 16384),
     "odd size": authban("size", 20000),
