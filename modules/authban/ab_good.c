@@ -14,9 +14,12 @@ enum fact
 	FACT_SOURCE,
 	FACT_PAIR,
 	FACT_FLOW,
-	FACT_FAILED_FLOW,
-	FACT_SOURCE_HEARD
+	FACT_FAILED_FLOW
 };
+
+/* Of a source's hash: what others said of it. A bit that is kept and names no line, so
+ * that both facts lie in one line. */
+#define HEARD (UINT64_C(1) << 40)
 
 /* Without a set nobody is known. */
 static bool has(
@@ -70,6 +73,19 @@ void ab_good_expect(const struct ab_good *g, const struct ab_party *p)
 	}
 }
 
+void ab_good_expect_source(
+		const struct ab_good *g, const struct ab_prefix *source)
+{
+	uint64_t hash;
+
+	if(!g->facts)
+		return;
+	hash = hash_of(g, FACT_SOURCE, source, 0, 0);
+	ab_recent_expect(g->facts, hash);
+	if(g->told)
+		ab_recent_expect(g->told, hash);
+}
+
 bool ab_good_success(const struct ab_good *g, const struct ab_party *p,
 		uint32_t now, uint32_t seconds)
 {
@@ -121,9 +137,10 @@ bool ab_good_source_here(const struct ab_good *g,
 bool ab_good_source(const struct ab_good *g, const struct ab_prefix *source,
 		uint32_t now, uint32_t seconds)
 {
-	return ab_good_source_here(g, source, now, seconds)
-		   || has(g, hash_of(g, FACT_SOURCE_HEARD, source, 0, 0), now, seconds)
-		   || was_told(g, hash_of(g, FACT_SOURCE, source, 0, 0), now, seconds);
+	uint64_t hash = hash_of(g, FACT_SOURCE, source, 0, 0);
+
+	return has(g, hash, now, seconds) || has(g, hash ^ HEARD, now, seconds)
+		   || was_told(g, hash, now, seconds);
 }
 
 void ab_good_told(const struct ab_good *g, uint64_t fact, uint32_t age,
@@ -137,7 +154,7 @@ void ab_good_heard(const struct ab_good *g, const struct ab_prefix *source,
 		uint32_t now, uint32_t seconds)
 {
 	if(g->facts)
-		ab_recent_touch(g->facts, hash_of(g, FACT_SOURCE_HEARD, source, 0, 0),
+		ab_recent_touch(g->facts, hash_of(g, FACT_SOURCE, source, 0, 0) ^ HEARD,
 				now, seconds);
 }
 
@@ -178,9 +195,11 @@ static int forget(
 int ab_good_forget(const struct ab_good *g, const struct ab_prefix *source,
 		uint64_t user, uint32_t now, uint32_t seconds)
 {
+	uint64_t hash;
+
 	if(user != 0)
 		return forget(g, hash_of(g, FACT_PAIR, source, user, 0), now, seconds);
-	return forget(g, hash_of(g, FACT_SOURCE, source, 0, 0), now, seconds)
-		   + forget(g, hash_of(g, FACT_SOURCE_HEARD, source, 0, 0), now,
-				   seconds);
+	hash = hash_of(g, FACT_SOURCE, source, 0, 0);
+	return forget(g, hash, now, seconds)
+		   + forget(g, hash ^ HEARD, now, seconds);
 }

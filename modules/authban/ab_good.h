@@ -58,6 +58,10 @@ void ab_good_failure(const struct ab_good *g, const struct ab_party *p,
 /* Begins to load what ab_good_pair() and ab_good_source() will look at. */
 void ab_good_expect(const struct ab_good *g, const struct ab_party *p);
 
+/* The same for ab_good_source() alone. */
+void ab_good_expect_source(
+		const struct ab_good *g, const struct ab_prefix *source);
+
 bool ab_good_pair(const struct ab_good *g, const struct ab_prefix *source,
 		uint64_t user, uint32_t now, uint32_t seconds);
 /* Anybody, here or at another proxy. */

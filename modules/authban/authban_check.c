@@ -28,15 +28,24 @@ static enum authban_verdict by_answer(
 												   : AUTHBAN_WOULD_BLOCK;
 }
 
+/* Whether the last one that this process looked at was banned. A flood is under way
+ * then: what only banned sources are asked for is loaded at once, for most of a look is
+ * waiting for memory. */
+static bool flooded;
+
 enum authban_verdict authban_verdict(const struct ab_addr *addr)
 {
+	const struct ab_guard *g = authban_guard_quick();
 	struct ab_guard_answer a;
 	struct ab_prefix source;
 
 	if(authban_mode() == AB_MODE_OFF)
 		return AUTHBAN_PASS;
 	source = authban_source(addr);
-	a = ab_guard_check(authban_guard_quick(), addr, &source);
+	if(flooded)
+		ab_good_expect_source(&g->good, &source);
+	a = ab_guard_check(g, addr, &source);
+	flooded = a.verdict == AB_GUARD_SOURCE;
 	/* the allow-list is asked last, and wins */
 	if(a.verdict == AB_GUARD_PASS || authban_allowed(addr, NULL))
 		return AUTHBAN_PASS;
