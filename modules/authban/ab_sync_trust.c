@@ -17,10 +17,11 @@ static int highest_limit(const struct ab_sync *s)
 	unsigned i;
 
 	for(i = 0; p && i < p->count; i++) {
-		if(p->row[i].value[AB_POLICY_THRESHOLD] > max)
-			max = p->row[i].value[AB_POLICY_THRESHOLD];
-		if(p->row[i].value[AB_POLICY_LONG_THRESHOLD] > max)
-			max = p->row[i].value[AB_POLICY_LONG_THRESHOLD];
+		int threshold = p->row[i].value[AB_POLICY_THRESHOLD];
+		int slow = p->row[i].value[AB_POLICY_LONG_THRESHOLD];
+
+		max = threshold > max ? threshold : max;
+		max = slow > max ? slow : max;
 	}
 	return max;
 }
@@ -62,9 +63,11 @@ uint32_t ab_trust_longest_ban(const struct ab_sync *s)
 	int max = s->set->ban_time_max;
 	unsigned i;
 
-	for(i = 0; p && i < p->count; i++)
-		if(p->row[i].value[AB_POLICY_BAN_TIME_MAX] > max)
-			max = p->row[i].value[AB_POLICY_BAN_TIME_MAX];
+	for(i = 0; p && i < p->count; i++) {
+		int longest = p->row[i].value[AB_POLICY_BAN_TIME_MAX];
+
+		max = longest > max ? longest : max;
+	}
 	return (uint32_t)max;
 }
 

@@ -6,6 +6,7 @@
 #include "authban_explain.h"
 
 #include "authban_params.h"
+#include "authban_policies.h"
 #include "authban_shared.h"
 
 #include <stdio.h>
@@ -14,7 +15,7 @@ static const struct ab_settings *limits_of(
 		const struct ab_view *v, struct ab_settings *room)
 {
 	return ab_policies_settings(
-			&authban_params.policies, v->policy, authban_settings_now(), room);
+			authban_policies(), v->policy, authban_settings_now(), room);
 }
 
 static uint32_t counted(const struct ab_view *v, const struct ab_limit *limit)

@@ -12,6 +12,7 @@
  *   authban_auth, authban_rc        credentials, the challenge, $rc
  *   authban_backend                 what the numbers of the back end mean
  *   authban_allow                   who is never banned
+ *   authban_policies                other limits for some
  *   authban_early                   datagrams dropped before parsing
  *   authban_limit                   how many strangers are challenged
  *   authban_replies, _outcome, _opaque    attempts that others judge
@@ -31,6 +32,7 @@
 #include "authban_mac.h"
 #include "authban_params.h"
 #include "authban_pkg.h"
+#include "authban_policies.h"
 #include "authban_proc.h"
 #include "authban_pv.h"
 #include "authban_record.h"
@@ -55,8 +57,8 @@ static int mod_init(void)
 		return -1;
 	if(authban_backend_init() < 0)
 		return -1;
-	if(authban_keys_init() < 0 || authban_shared_init() < 0
-			|| authban_record_init() < 0)
+	if(authban_keys_init() < 0 || authban_policies_init() < 0
+			|| authban_shared_init() < 0 || authban_record_init() < 0)
 		return -1;
 	if(authban_allow_init() < 0 || authban_auth_init() < 0
 			|| authban_stats_init() < 0 || authban_limit_init() < 0

@@ -11,6 +11,7 @@
 #include "ab_snapshot.h"
 #include "ab_table.h"
 #include "ab_wire.h"
+#include "authban_policies.h"
 
 #include "core/dprint.h"
 #include "core/mem/mem.h"
@@ -38,6 +39,7 @@ struct authban_params authban_params = {.size = 262144,
 		.cluster_key_file = "",
 		.allow = "",
 		.allow_file = "",
+		.policy_file = "",
 		.event_callback = "",
 		.snapshot = "",
 		.snapshot_interval = 10,
@@ -133,6 +135,7 @@ static const struct row rows[] = {
 		{"result_map", ROW_TEXT, &authban_params.result_map, 1, 1024},
 		{"allow", ROW_TEXT, &authban_params.allow, 0, 4095},
 		{"allow_file", ROW_TEXT, &authban_params.allow_file, 1, 4096},
+		{"policy_file", ROW_TEXT, &authban_params.policy_file, 1, 4096},
 		{"challenge_limit", ROW_NUMBER, &authban_params.challenge_limit, 0,
 				AB_RATE_MAX},
 		{"challenge_slip", ROW_NUMBER, &authban_params.challenge_slip, 0, 1000},
@@ -314,40 +317,6 @@ static int set_allow_local(modparam_t type, void *val)
 	return rc;
 }
 
-/* "name: setting=number, setting=number" */
-static int set_policy(modparam_t type, void *val)
-{
-	static const char *const why[] = {"",
-			"is not written as"
-			" \"name: setting=number, ...\"",
-			"is no new name of up to 31 letters, digits, _ . or -",
-			"cannot be set by a policy; allowed are threshold, max_users,"
-			" net_threshold, long_threshold, ban_time and ban_time_max",
-			"is out of range", "is one policy too many; allowed are 7"};
-	const struct ab_setting *row = NULL;
-	enum ab_policies_wrong wrong;
-	const char *at = "";
-	size_t len = 0;
-
-	if(PARAM_TYPE_MASK(type) == PARAM_INT) {
-		LM_ERR("parameter policy is %d; allowed is a text such as"
-			   " \"carrier: threshold=50, ban_time=60\"\n",
-				(int)(long)val);
-		return -1;
-	}
-	wrong = ab_policies_add(&authban_params.policies, val, &at, &len, &row);
-	if(wrong == AB_POLICIES_OK)
-		return 0;
-	if(wrong == AB_POLICIES_VALUE)
-		LM_ERR("parameter policy is \"%.100s\": %s %.*s is out of range;"
-			   " allowed is %d to %d\n",
-				(char *)val, row->name, (int)len, at, row->min, row->max);
-	else
-		LM_ERR("parameter policy is \"%.100s\": \"%.*s\" %s\n", (char *)val,
-				(int)len, at, why[wrong]);
-	return -1;
-}
-
 static int set_backend(modparam_t type, void *val)
 {
 	int i = 0;
@@ -386,6 +355,7 @@ static int set_param(const char *name, modparam_t type, void *val)
 	X(redis_start_timeout) X(redis) X(redis_prefix) X(redis_password_file) \
 	X(redis_shards) X(redis_tls_ca) X(redis_tls_cert) X(redis_tls_key) \
 	X(node) X(peer_changes) X(cluster_key) X(cluster_key_file) X(allow) X(allow_file) \
+	X(policy_file) \
 	X(backend_timeout) X(result_map) X(challenge_limit) X(challenge_slip) \
 	X(event_callback) X(watch_replies) X(watch_403) \
 	X(snapshot) X(snapshot_interval) X(snapshot_max_age) \
@@ -409,8 +379,8 @@ param_export_t authban_param_exports[] = {
 	NAMES(EXPORT)
 	{"proof", PARAM_INT | PARAM_USE_FUNC, (void *)set_proof},
 	{"proof", PARAM_STRING | PARAM_USE_FUNC, (void *)set_proof},
-	{"policy", PARAM_INT | PARAM_USE_FUNC, (void *)set_policy},
-	{"policy", PARAM_STRING | PARAM_USE_FUNC, (void *)set_policy},
+	{"policy", PARAM_INT | PARAM_USE_FUNC, (void *)authban_policies_param},
+	{"policy", PARAM_STRING | PARAM_USE_FUNC, (void *)authban_policies_param},
 	{"backend", PARAM_INT | PARAM_USE_FUNC, (void *)set_backend},
 	{"backend", PARAM_STRING | PARAM_USE_FUNC, (void *)set_backend},
 	{"privacy", PARAM_INT | PARAM_USE_FUNC, (void *)set_privacy},

@@ -10,7 +10,6 @@
 #ifndef AUTHBAN_PARAMS_H
 #define AUTHBAN_PARAMS_H
 
-#include "ab_policies.h"
 #include "ab_results.h"
 #include "ab_url.h"
 
@@ -59,6 +58,7 @@ struct authban_params
 	const char *node;
 	const char *cluster_key, *cluster_key_file;
 	const char *allow, *allow_file;
+	const char *policy_file;
 	const char *snapshot;		/* a file; "": none */
 	int snapshot_interval;		/* s between two of them */
 	int snapshot_max_age;		/* s; what is older is not read */
@@ -72,7 +72,6 @@ struct authban_params
 	const char *report_org, *report_contact, *report_domain; /* who reports */
 	enum authban_proof_mode proof;
 	enum authban_local allow_local;
-	struct ab_policies policies;
 	enum ab_backend backend;
 	int feed_size;		 /* entries of imported lists; 0: none */
 	int feed_ban;		 /* feed_action is ban */

@@ -234,6 +234,10 @@ static const char *forget_doc[] = {
 	"Drops what one proxy contributed, on every proxy. Parameter: node", 0};
 static const char *allow_reload_doc[] = {
 	"Reads allow_file again, on this proxy", 0};
+static const char *policy_list_doc[] = {
+	"The named policies and their limits", 0};
+static const char *policy_reload_doc[] = {
+	"Reads policy_file again, on this proxy", 0};
 static const char *feed_add_doc[] = {
 	"Takes entries of a list, on this proxy. Parameters: source cidr ttl"
 	" [cidr ttl]...", 0};
@@ -272,6 +276,9 @@ rpc_export_t authban_rpcs[] = {
 		AUTHBAN_RPC_ARRAY},
 	{"authban.forget", authban_rpc_forget, forget_doc, 0},
 	{"authban.allow_reload", authban_rpc_allow_reload, allow_reload_doc, 0},
+	{"authban.policy_list", authban_rpc_policy_list, policy_list_doc,
+		AUTHBAN_RPC_ARRAY},
+	{"authban.policy_reload", authban_rpc_policy_reload, policy_reload_doc, 0},
 	{"authban.feed_add", authban_rpc_feed_add, feed_add_doc, 0},
 	{"authban.feed_drop", authban_rpc_feed_drop, feed_drop_doc, 0},
 	{"authban.feed_list", authban_rpc_feed_list, feed_list_doc,

@@ -10,6 +10,7 @@
 #include "authban_feed.h"
 #include "authban_log.h"
 #include "authban_params.h"
+#include "authban_policies.h"
 #include "authban_privacy.h"
 #include "authban_shared.h"
 
@@ -20,13 +21,6 @@
 static bool in_force(const struct ab_view *v)
 {
 	return v->state == AB_STATE_BANNED || v->state == AB_STATE_DRY_RUN;
-}
-
-static const char *policy_name(unsigned number)
-{
-	const struct ab_policies *p = &authban_params.policies;
-
-	return number >= 1 && number <= p->count ? p->row[number - 1].name : "";
 }
 
 static int add_details(
@@ -44,8 +38,9 @@ static int add_details(
 			authban_rpc_when(v->idle, last), "node", authban_params.node, "why",
 			in_force(v) ? authban_explain(v, why)
 						: authban_explain_watched(v, why),
-			"policy", policy_name(v->policy), "slow", (int)v->slow,
-			"known_good", ab_guard_shared(g, &source) ? "yes" : "no");
+			"policy", ab_policies_name(authban_policies(), v->policy), "slow",
+			(int)v->slow, "known_good",
+			ab_guard_shared(g, &source) ? "yes" : "no");
 }
 
 /* One entry beside the source's, in an open struct. */

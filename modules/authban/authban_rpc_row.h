@@ -83,4 +83,8 @@ void authban_rpc_allow_del(rpc_t *rpc, void *ctx);
 void authban_rpc_allow_list(rpc_t *rpc, void *ctx);
 void authban_rpc_allow_reload(rpc_t *rpc, void *ctx);
 
+/* authban_rpc_policy.c */
+void authban_rpc_policy_list(rpc_t *rpc, void *ctx);
+void authban_rpc_policy_reload(rpc_t *rpc, void *ctx);
+
 #endif

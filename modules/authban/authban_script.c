@@ -15,6 +15,7 @@
 #include "authban_log.h"
 #include "authban_mac.h"
 #include "authban_params.h"
+#include "authban_policies.h"
 #include "authban_rc.h"
 #include "authban_shared.h"
 #include "authban_stats.h"
@@ -145,7 +146,7 @@ static unsigned policy_of(const str *name)
 
 	if(!name || name->len <= 0)
 		return 0;
-	n = ab_policies_find(&authban_params.policies, name->s, (size_t)name->len);
+	n = ab_policies_find(authban_policies(), name->s, (size_t)name->len);
 	if(n == 0 && !told) {
 		told = true;
 		LM_WARN("authban_result: there is no policy of such a name (%d"

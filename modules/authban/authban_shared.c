@@ -9,6 +9,7 @@
 #include "authban_feed.h"
 #include "authban_mac.h"
 #include "authban_params.h"
+#include "authban_policies.h"
 
 #include "core/dprint.h"
 #include "core/mem/shm_mem.h"
@@ -139,7 +140,7 @@ static int init_guard(void)
 	}
 	memset(guard.breaker, 0, sizeof(*guard.breaker));
 	guard.breaker->since = authban_now_mono();
-	guard.policies = &authban_params.policies;
+	guard.policies = authban_policies();
 	guard.feeds_ban = authban_params.feed_ban;
 	if(authban_feed_init(&guard.feeds) < 0)
 		return -1;

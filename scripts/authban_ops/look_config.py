@@ -109,10 +109,10 @@ def look_at_early(config):
 
 def look_at_files(config):
     yield from look_at_key(config)
-    for name in ("redis_password_file", "allow_file"):
+    for name in ("redis_password_file", "allow_file", "policy_file"):
         path = config.param("authban", name)
         if path:
-            yield from _file(name, path, secret=name != "allow_file")
+            yield from _file(name, path, secret=name == "redis_password_file")
 
 
 def look_at_key(config):

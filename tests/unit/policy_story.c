@@ -212,7 +212,7 @@ void story_print(const struct story *s, unsigned end)
 
 	print_settings(&s->set);
 	for(i = 0; i < s->policies.count; i++) {
-		const int *v = s->policies.row[i].value;
+		const _Atomic int *v = s->policies.row[i].value;
 
 		print_message("  policy %u: threshold=%d max_users=%d net_threshold=%d"
 					  " long_threshold=%d ban_time=%d ban_time_max=%d\n",

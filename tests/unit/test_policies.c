@@ -217,6 +217,99 @@ static void nothing_out_of_range_gets_in(void **state)
 	assert_true(taken > 1000);
 }
 
+static void a_file_is_read_again(void **state)
+{
+	struct ab_policies p = {.count = 0};
+	struct ab_settings set, room;
+
+	(void)state;
+	ab_settings_preset(&set);
+	add(&p, "fixed: threshold=3");
+	ab_policies_begin(&p);
+	assert_int_equal(add(&p, "one: threshold=4").wrong, AB_POLICIES_OK);
+	assert_int_equal(add(&p, "two: threshold=5").wrong, AB_POLICIES_OK);
+	assert_int_equal(add(&p, "two: threshold=6").wrong, AB_POLICIES_NAME);
+	assert_int_equal(add(&p, "fixed: threshold=6").wrong, AB_POLICIES_NAME);
+	assert_int_equal(ab_policies_end(&p), 2);
+
+	ab_policies_begin(&p);
+	assert_int_equal(add(&p, "two: ban_time=7").wrong, AB_POLICIES_OK);
+	assert_int_equal(add(&p, "three: threshold=8").wrong, AB_POLICIES_OK);
+	assert_int_equal(ab_policies_end(&p), 2);
+	assert_int_equal(ab_policies_find(&p, "fixed", 5), 1);
+	assert_int_equal(ab_policies_find(&p, "one", 3), 0);
+	assert_int_equal(ab_policies_find(&p, "two", 3), 3);
+	assert_int_equal(ab_policies_find(&p, "three", 5), 4);
+	assert_string_equal(ab_policies_name(&p, 2), "");
+	assert_string_equal(ab_policies_name(&p, 3), "two");
+	assert_string_equal(ab_policies_name(&p, 0), "");
+	assert_string_equal(ab_policies_name(&p, 5), "");
+	/* all of what it had is replaced; what is gone follows the settings */
+	ab_policies_settings(&p, 3, &set, &room);
+	assert_int_equal(room.threshold, set.threshold);
+	assert_int_equal(room.ban_time, 7);
+	assert_int_equal(
+			ab_policies_settings(&p, 2, &set, &room)->threshold, set.threshold);
+	assert_int_equal(ab_policies_settings(&p, 1, &set, &room)->threshold, 3);
+
+	/* one comes back to its number */
+	ab_policies_begin(&p);
+	assert_int_equal(add(&p, "one: threshold=9").wrong, AB_POLICIES_OK);
+	assert_int_equal(ab_policies_end(&p), 1);
+	assert_int_equal(ab_policies_find(&p, "one", 3), 2);
+	assert_int_equal(ab_policies_settings(&p, 2, &set, &room)->threshold, 9);
+	assert_int_equal(ab_policies_find(&p, "two", 3), 0);
+}
+
+static void a_wrong_line_changes_nothing(void **state)
+{
+	static const char *const texts[] = {"one: threshold=0", "one: treshold=5",
+			"one: threshold=5 x", "one: threshold=5,", "one threshold=5",
+			"one"};
+	struct ab_policies p = {.count = 0};
+	struct ab_settings set, room;
+	size_t i;
+
+	(void)state;
+	ab_settings_preset(&set);
+	ab_policies_begin(&p);
+	add(&p, "one: threshold=4");
+	assert_int_equal(ab_policies_end(&p), 1);
+	for(i = 0; i < COUNT_OF(texts); i++) {
+		ab_policies_begin(&p);
+		assert_true(add(&p, texts[i]).wrong != AB_POLICIES_OK);
+		assert_int_equal(ab_policies_end(&p), 1);
+		assert_int_equal(ab_policies_find(&p, "one", 3), 1);
+		assert_int_equal(
+				ab_policies_settings(&p, 1, &set, &room)->threshold, 4);
+	}
+	/* but it brings nobody back */
+	ab_policies_begin(&p);
+	assert_int_equal(ab_policies_end(&p), 0);
+	ab_policies_begin(&p);
+	add(&p, "one: threshold=0");
+	assert_int_equal(ab_policies_end(&p), 0);
+	assert_int_equal(ab_policies_find(&p, "one", 3), 0);
+}
+
+static void a_place_is_taken_until_the_restart(void **state)
+{
+	struct ab_policies p = {.count = 0};
+	char text[] = "p0: threshold=5";
+
+	(void)state;
+	for(text[1] = '1'; text[1] <= '7'; text[1]++) {
+		ab_policies_begin(&p);
+		assert_int_equal(add(&p, text).wrong, AB_POLICIES_OK);
+		assert_int_equal(ab_policies_end(&p), 1);
+	}
+	ab_policies_begin(&p);
+	assert_int_equal(add(&p, text).wrong, AB_POLICIES_FULL);
+	assert_int_equal(add(&p, "p3: threshold=5").wrong, AB_POLICIES_OK);
+	assert_int_equal(ab_policies_end(&p), 1);
+	assert_int_equal(ab_policies_find(&p, "p3", 2), 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +321,9 @@ int main(void)
 			cmocka_unit_test(no_policy_are_the_settings_themselves),
 			cmocka_unit_test(the_first_ban_is_never_longer_than_the_longest),
 			cmocka_unit_test(nothing_out_of_range_gets_in),
+			cmocka_unit_test(a_file_is_read_again),
+			cmocka_unit_test(a_wrong_line_changes_nothing),
+			cmocka_unit_test(a_place_is_taken_until_the_restart),
 	};
 
 	return cmocka_run_group_tests_name("policies", tests, NULL, NULL);
