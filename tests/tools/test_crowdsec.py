@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""etc/crowdsec: our ban lines and no others, by the pattern itself, and by a real CrowdSec where there is one.
+"""etc/crowdsec: our ban lines and no others, by the pattern itself, and by a real CrowdSec.
 
-Debian's package is 110 MB and starts a service, so tests do not install it. To test with it, install it, or unpack it:
-apt-get download crowdsec; dpkg-deb -x crowdsec_*.deb FOLDER; AUTHBAN_CROWDSEC=FOLDER pytest ...
+Debian's package starts a service, so scripts/install-deps --test only unpacks it, into .cache/crowdsec.
+AUTHBAN_CROWDSEC names another folder.
 """
 import collections
 import json
@@ -17,7 +17,7 @@ from lib import ROOT, banlog
 import proxies
 
 ETC = os.path.join(ROOT, "etc", "crowdsec")
-UNPACKED = os.environ.get("AUTHBAN_CROWDSEC", "/")
+UNPACKED = os.environ.get("AUTHBAN_CROWDSEC") or os.path.join(ROOT, ".cache", "crowdsec")
 
 # the names of grok that the pattern uses, as RE2 of grok's own files
 GROK = {"IP": r"(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+)", "INT": r"[+-]?\d+", "NOTSPACE": r"\S+"}
@@ -84,7 +84,7 @@ def crowdsec():
     """A folder with CrowdSec's own parser of syslog, and ours."""
     hub = where("usr/share/crowdsec/hub")
     if not (where("usr/bin/crowdsec") and hub):
-        pytest.skip("CrowdSec is not here (AUTHBAN_CROWDSEC)")
+        pytest.skip("CrowdSec is not here: scripts/install-deps --test")
     folder = proxies.private_folder("cs")
     try:
         for name in ("etc/parsers/s00-raw", "etc/parsers/s01-parse", "etc/parsers/s02-enrich", "etc/scenarios",
