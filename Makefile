@@ -234,7 +234,7 @@ JOBS ?= 3
 PYTEST := $(PYTHON) -m pytest -ra --durations=15
 # the longest files first
 PYTEST_DIRS = $(wildcard tests/package tests/fault tests/cluster tests/sip \
-	tests/page tests/rpc tests/tools tests/config tests/reports)
+	tests/page tests/rpc tests/tools tests/docs tests/config tests/reports)
 # both parts run, also after a failure; 5: nothing in them is marked so
 pytest_all = status=0; \
 	$(PYTEST) -n $(JOBS) --dist loadfile -m 'not alone' $(1) || status=1; \

@@ -112,7 +112,8 @@ def look_at_files(config):
     for name in ("redis_password_file", "allow_file", "policy_file"):
         path = config.param("authban", name)
         if path:
-            yield from _file(name, path, secret=name == "redis_password_file")
+            yield from _file(name, path, secret=name == "redis_password_file",
+                             least=int(name == "redis_password_file"))
 
 
 def look_at_key(config):
