@@ -4,12 +4,13 @@ import os
 import re
 
 from . import Problem, clean
+from .cfgwords import arguments, condition, substitution, without_comments
 
 _DIRECTIVE = re.compile(r"^[#!]!(\w+)(?:[ \t]+(.*))?$")
 _INCLUDE = re.compile(r'^\s*(?:[#!]!)?(include_file|import_file)\s+"([^"]+)"')
 _STATEMENT = re.compile(r'^\s*(loadmodule|loadmodulex|modparamx?|loadpath|mpath)\b\s*\(?\s*(.*)$')
-_TEXT = re.compile(r'\s*"((?:[^"\\]|\\.)*)"\s*(,|$|\))')
 _DEPTH_MAX = 8
+_STATEMENT_MAX = 10000  # characters
 
 
 class Config:
@@ -17,7 +18,8 @@ class Config:
 
     def __init__(self, path, defines=()):
         self.defines, self.modules, self.paths = dict(defines), [], []
-        self.params, self.lines, self.unread = {}, [], []
+        self.params, self.lines = {}, []
+        self.substitutions, self.unclear, self.pending = [], [], ""
         self._read(path, 0)
         self.text = "\n".join(self.lines)
 
@@ -30,7 +32,7 @@ class Config:
         except OSError as error:
             raise Problem("cannot read %s: %s" % (clean(path), error.strerror)) from None
         live = [True]
-        for line in _without_comments(lines):
+        for line in without_comments(lines):
             found = _DIRECTIVE.match(line.strip())
             if found and found.group(1) not in ("include_file", "import_file"):
                 self._directive(found.group(1), (found.group(2) or "").strip(), live)
@@ -42,13 +44,40 @@ class Config:
         if word in ("ifdef", "ifndef"):
             live.append((name in self.defines) == (word == "ifdef"))
         elif word == "ifexp":
-            live.append(True)
+            live.append(self._condition(rest))
         elif word == "else" and len(live) > 1:
             live[-1] = not live[-1]
         elif word == "endif" and len(live) > 1:
             live.pop()
-        elif all(live) and (word in ("define", "redefine") or (word == "trydef" and name not in self.defines)):
-            self.defines[name] = value.strip()
+        elif all(live):
+            self._definition(word, rest, name, value.strip())
+
+    def _definition(self, word, rest, name, value):
+        if word in ("define", "redefine", "def", "redef") or (word in ("trydef", "trydefine") and name not in self.defines):
+            self.defines[name] = value
+        elif word in ("subst", "substdef", "substdefs"):
+            found = substitution(rest)
+            if found is None:
+                self.unclear.append("%s %s" % (word, rest))
+                return
+            self.substitutions.append(found)
+            if word != "subst":
+                self.defines[found[0]] = '"%s"' % found[1] if word == "substdefs" else found[1]
+        elif word in ("defenv", "defenvs", "trydefenv", "trydefenvs"):
+            # NAME, or NAME=VARIABLE of the environment; ours may be another one than Kamailio's
+            name, _, variable = rest.partition("=")
+            if os.environ.get(variable or name) is not None:
+                value = os.environ[variable or name]
+                self.defines[name] = '"%s"' % value if word.endswith("s") else value
+            elif not word.startswith("try"):
+                self.unclear.append("%s %s" % (word, rest))
+
+    def _condition(self, rest):
+        """What cannot be computed is taken for true, and told of."""
+        value = condition(rest, self.defines)
+        if value is None:
+            self.unclear.append("ifexp " + rest)
+        return value is not False
 
     def _line(self, line, path, depth):
         found = _INCLUDE.match(line)
@@ -59,12 +88,16 @@ class Config:
             return
         line = self._substituted(line)
         self.lines.append(line)
-        found = _STATEMENT.match(line)
-        if found:
+        # a statement may go on on the next line
+        text = self.pending + " " + line if self.pending else line
+        found = _STATEMENT.match(text)
+        goes_on = found and "(" in text and not text.rstrip().rstrip(";").endswith(")")
+        self.pending = text if goes_on and len(text) < _STATEMENT_MAX else ""
+        if found and not self.pending:
             self._statement(found.group(1), found.group(2))
 
     def _substituted(self, line):
-        """Defined words outside of texts are replaced, as Kamailio does."""
+        """Defined words outside of texts are replaced, and substitutions made inside of them, as Kamailio does."""
         parts = re.split(r'("(?:[^"\\]|\\.)*")', line)
         for _ in range(4):
             parts = [part if part.startswith('"') else
@@ -74,10 +107,13 @@ class Config:
             if again == parts:
                 break
             parts = again
+        for pattern, text, count in self.substitutions:
+            parts = [re.sub(pattern, lambda _, text=text: text, part, count=count) if part.startswith('"') else part
+                     for part in parts]
         return "".join(parts)
 
     def _statement(self, word, rest):
-        values = _arguments(rest)
+        values = arguments(rest)
         if word in ("loadmodule", "loadmodulex") and values:
             self.modules.append(values[0])
         elif word in ("loadpath", "mpath") and values:
@@ -109,47 +145,3 @@ class Config:
     def calls(self, function):
         """Whether the script calls a function."""
         return re.search(r"\b%s\s*\(" % re.escape(function), self.text) is not None
-
-
-def _arguments(rest):
-    """Values of "a", "b", 3 behind a statement, texts without their quotes."""
-    values = []
-    while rest.strip():
-        found = _TEXT.match(rest)
-        if found:
-            values.append(found.group(1))
-            rest = rest[found.end():] if found.group(2) == "," else ""
-            continue
-        value, comma, rest = rest.partition(",")
-        values.append(value.strip().rstrip(")").strip())
-        if not comma:
-            break
-    return values
-
-
-def _without_comments(lines):
-    """Lines without # comments and /* */; directives (#!word) stay."""
-    inside = False
-    for line in lines:
-        out, at, quoted = "", 0, False
-        if not inside and _DIRECTIVE.match(line.strip()):
-            yield line
-            continue
-        while at < len(line):
-            if inside:
-                end = line.find("*/", at)
-                inside, at = end < 0, len(line) if end < 0 else end + 2
-            elif quoted:
-                width = 2 if line[at] == "\\" else 1
-                quoted = line[at] != '"'
-                out += line[at:at + width]
-                at += width
-            elif line.startswith("/*", at):
-                inside, at = True, at + 2
-            elif line[at] == "#" or (line.startswith("//", at) and line[at - 1:at] != ":"):
-                break
-            else:
-                quoted = line[at] == '"'
-                out += line[at]
-                at += 1
-        yield out

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Findings about kamailio.cfg: auth's settings and what they mean for proof, who is asked, files, memory."""
 import os
+import re
 import stat
 
 from . import clean
@@ -11,12 +12,19 @@ CHECKS = ("auth_checks_register", "auth_checks_no_dlg", "auth_checks_in_dlg")
 
 
 def look_at_config(config):
+    yield from look_at_unclear(config)
     yield from look_at_loading(config)
     yield from look_at_proof(config)
     yield from look_at_nonces(config)
     yield from look_at_script(config)
     yield from look_at_early(config)
     yield from look_at_files(config)
+
+
+def look_at_unclear(config):
+    if config.unclear:
+        yield warn("preprocessor", "%d lines are not understood here, so what follows may be wrong: %s" % (
+            len(config.unclear), clean(config.unclear[0], 80)), "look at it yourself; a condition was taken for true")
 
 
 def look_at_loading(config):
@@ -71,26 +79,76 @@ def look_at_nonces(config):
         yield ok("nonces", "live %d s%s" % (life, ", of a secret" if secret else ", of this start"))
 
 
-def _is_kemi(config):
-    return any(os.path.basename(name).startswith("app_") for name in config.modules)
+# KEMI: the parameter of each engine that names the script
+KEMI = {"app_lua": "load", "app_luajit": "load", "app_python3": "load", "app_python3s": "load", "app_python": "script_name",
+        "app_jsdt": "load", "app_ruby": "load", "app_ruby_proc": "load", "app_perl": "filename", "app_mono": "load"}
+
+
+def _kemi_engine(config):
+    """The engine that runs the routes; None: kamailio.cfg itself. A module that is loaded for single functions is none."""
+    if re.search(r"^\s*request_route\b", config.text, re.M):
+        return None
+    return next((name for name in KEMI if config.loads(name)), None)
+
+
+def look_at_kemi(config, engine):
+    path = config.param(engine, KEMI[engine])
+    if not path:
+        yield warn("script", "KEMI, but %s has no %s: which script it is cannot be seen here" % (engine, KEMI[engine]),
+                   "look for authban.check() and authban.result() in it")
+        return
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            text = _bare_script(file.read(1 << 20), path)
+    except OSError as error:
+        yield fail("script", "cannot read the script %s of %s: %s" % (clean(path), engine, error.strerror),
+                   "make it, for Kamailio's user to read")
+        return
+    yield from _judge_script(config, lambda name: re.search(
+        r"\b(?:authban_)?%s\s*\(" % name, "".join(re.findall(r"\bauthban\.(\w+\s*\()", text))) is not None,
+        [name for name in ("auth_challenge", "www_challenge", "proxy_challenge")
+         if re.search(r"\b(?:auth|auth_db)\.%s\s*\(" % name, text)])
+    callback = config.param("authban", "event_callback")
+    if callback and not re.search(r"\b%s\b" % re.escape(callback), text):
+        yield fail("events", "event_callback is %s, and %s has no such function" % (clean(callback), clean(path)),
+                   "write it, or take event_callback out")
+
+
+def _bare_script(text, path):
+    """Without the comments of its language, as far as lines are only that."""
+    mark = {".lua": "--", ".js": "//"}.get(os.path.splitext(path)[1], "#")
+    return "\n".join(line for line in text.split("\n") if not line.lstrip().startswith(mark))
 
 
 def look_at_script(config):
-    if _is_kemi(config):
-        yield ok("script", "is KEMI, which is not looked into")
-        return
-    if not config.calls("authban_check"):
+    engine = _kemi_engine(config)
+    if engine:
+        yield from look_at_kemi(config, engine)
+    else:
+        yield from _judge_script(config, lambda name: config.calls("authban_" + name),
+                                 [name for name in ("auth_challenge", "www_challenge", "proxy_challenge")
+                                  if config.calls(name)])
+
+
+def _has_result(calls):
+    """KEMI has a function for each number of parameters."""
+    return any(map(calls, ("result", "result_user", "result_policy")))
+
+
+def _judge_script(config, calls, others):
+    """calls(name): whether the script calls authban's function; others: challenges without our token."""
+    if not (calls("check") or calls("check_ip")):
         yield fail("script", "authban_check() is not called: what comes over TCP and TLS is never blocked",
                    "make it the first line of request_route: if (!authban_check()) { exit; }")
     elif config.number("authban", "watch_replies", 0) and not config.loads("auth"):
         yield ok("script", "asks authban; replies are counted")
-    elif not config.calls("authban_result") and not config.calls("authban_fail"):
+    elif not _has_result(calls) and not any(map(calls, ("fail", "fail_ip", "fail_user", "fail_weight"))):
         yield fail("script", "neither authban_result() nor authban_fail() is called: nothing is counted",
                    'call authban_result("$rc") behind auth_check()')
-    elif not config.calls("authban_proven") and config.calls("authban_result"):
+    elif not calls("proven") and _has_result(calls):
         yield fail("script", "authban_proven() is not called before the password is checked",
                    'if (!authban_proven()) { authban_challenge("$fd", "1"); exit; }')
-    elif [name for name in ("auth_challenge", "www_challenge", "proxy_challenge") if config.calls(name)]:
+    elif others:
         yield warn("script", "a challenge without our token is sent too, by auth_challenge() or the like",
                    "call authban_challenge() in its place")
     else:

@@ -8,7 +8,8 @@ import time
 
 from . import Problem, clean
 from .finding import fail, ok, warn
-from .resp import Client, Refused, parse_url
+from .resp import Refused, parse_url
+from .servers import log_in, reach
 
 CLOCK_WARN, CLOCK_FAIL = 1.0, 30.0
 
@@ -18,15 +19,18 @@ def look_at_redis(config):
     if not text:
         yield ok("redis", "none: this proxy stands alone")
         return
+    prefix = config.param("authban", "redis_prefix", "authban")
     try:
         url = parse_url(text)
         password = url.password or _password(config)
-        client = _reach(url, password, config.param("authban", "redis_tls_ca"))
+        client, findings = reach(url, password, config.param("authban", "redis_tls_ca"), prefix)
     except Problem as problem:
         yield fail("redis", str(problem), "look at the parameter redis, and whether Redis runs there")
         return
-    with client:
-        yield from _look_inside(client, url, password, config.param("authban", "redis_prefix", "authban"))
+    yield from findings
+    if client:
+        with client:
+            yield from _look_inside(client, url, password, prefix)
 
 
 def _password(config):
@@ -40,33 +44,9 @@ def _password(config):
         raise Problem("cannot read %s: %s" % (clean(path), error.strerror)) from None
 
 
-def _reach(url, password, ca):
-    """A connection to the master, by way of the sentinels; to the first of a cluster that answers."""
-    last = Problem("no server is named")
-    for place in url.places:
-        try:
-            if url.kind != "sentinel":
-                return Client(place, url, ca)
-            with Client(place, url, ca) as sentinel:
-                _login(sentinel, url.user, password)
-                found = sentinel("SENTINEL", "get-master-addr-by-name", url.master)
-            if not isinstance(found, list) or len(found) != 2 or not str(found[1]).isdigit():
-                raise Problem("the sentinel at %s knows no master %s" % (sentinel.name, clean(url.master)))
-            return Client((found[0], int(found[1])), url, ca)
-        except Problem as problem:
-            last = problem
-    raise last
-
-
-def _login(client, user, password):
-    """A server without a password says so; that one is no obstacle for sentinels."""
-    if password:
-        client("AUTH", *([user] if user else []), password)
-
-
 def _look_inside(client, url, password, prefix):
     try:
-        _login(client, url.user, password)
+        log_in(client, url.user, password)
         if url.db:
             client("SELECT", url.db)
         role = client("ROLE")
