@@ -12,8 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define EVERY 60000	   /* ms */
-#define BUCKETS_MAX 16 /* of the map, looked at in one go: all in a quarter of an hour */
+#define EVERY 60000 /* ms */
+#define BUCKETS_MAX \
+	16 /* of the map, looked at in one go: all in a quarter of an hour */
 #define FIELDS_MANY 2000 /* in one go: then fewer buckets */
 #define TRIM (-2)		 /* tag */
 
