@@ -6,7 +6,6 @@ all three places. One clock for the proxy and Redis, so that a week takes second
 """
 import contextlib
 import os
-import socket
 import time
 
 import pytest
@@ -15,38 +14,13 @@ from lib.clock import Clock
 from lib.fleet import THRESHOLD, fleet, wait_banned
 from lib.memory import shared_memory
 from lib.redis import Redis
+from lib.remains import forms, in_redis
 from lib.sip import Guesser
 from lib.wait import wait_for
 from proxies import RpcFault
 
 OFFENDER, AGENT, DAY, WINDOW, TTL = "127.217.93.61", "an agent that ages", 86400, 600, 7 * 86400
 OTHERS = ["127.217.94.%d" % number for number in range(1, 81)]  # more than one opening of Redis deletes
-
-
-def forms(address):
-    """What an address looks like: text, four bytes (in both orders), IPv4-mapped."""
-    four = socket.inet_aton(address)
-    return {"text": address.encode(), "4 bytes": four, "reversed": four[::-1], "mapped": b"\xff\xff" + four}
-
-
-def flat(value):
-    """The bytes in a list of lists."""
-    if isinstance(value, list):
-        for part in value:
-            yield from flat(part)
-    else:
-        yield str(value).encode("latin-1")
-
-
-def in_redis(redis):
-    """All names and contents of all keys, as they are (a DUMP would pack them)."""
-    ask = {"hash": ("HGETALL",), "stream": ("XRANGE", "-", "+"), "string": ("GET",), "list": ("LRANGE", 0, -1)}
-    with redis.client() as client:
-        found = [client("KEYS", "*")]
-        for key in found[0]:
-            command, *more = ask[client("TYPE", key)]
-            found.append(client(command, key, *more))
-    return b"\n".join(flat(found))
 
 
 class Place:
