@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define FLAG_SIGNED 0x01u
+#define FLAG_ERASURE 0x02u
 #define MAC 16 /* bytes of it that are sent */
 #define FIXED                                                \
 	(3 + 3 * 16 + 2 * 2 + 3 + 3 * 8 + 4 + AB_GUESS_COUNT * 4 \
@@ -18,6 +19,8 @@
 #define BODY_MAX (FIXED + 2 * (1 + AB_NAME_LEN))
 
 _Static_assert(BODY_MAX + MAC <= AB_EVIDENCE_WIRE_MAX, "it fits");
+
+#define ERASURE (3 + 16 + 8 + 8)
 
 static const uint8_t label[8] = "evidence";
 
@@ -42,6 +45,18 @@ static void sign(const struct ab_wire *w, const uint8_t *body, size_t len,
 	w->mac.sign(w->mac.key, data, (size_t)(p - data) + n + len, out);
 }
 
+/* The length with the MAC behind the body, where there is one. */
+static size_t signed_len(const struct ab_wire *w, uint8_t *body, size_t len)
+{
+	uint8_t full[AB_MAC_LEN];
+
+	if(!w->mac.sign)
+		return len;
+	sign(w, body, len, full);
+	memcpy(body + len, full, MAC);
+	return len + MAC;
+}
+
 static uint8_t *put_text(uint8_t *p, const char *text)
 {
 	size_t n = strlen(text), i;
@@ -63,7 +78,6 @@ size_t ab_evidence_write(const struct ab_wire *w,
 		uint8_t out[static AB_EVIDENCE_WIRE_MAX])
 {
 	const struct ab_evidence_record *r = &news->r;
-	uint8_t full[AB_MAC_LEN];
 	uint8_t *p = out;
 	unsigned i;
 
@@ -83,12 +97,7 @@ size_t ab_evidence_write(const struct ab_wire *w,
 		p = ab_put(p, r->methods[i], 4);
 	p = ab_put(ab_put(ab_put(p, r->users, 4), r->bans, 2), r->ban_seconds, 4);
 	p = put_text(put_text(p, news->reason), news->origin);
-	if(w->mac.sign) {
-		sign(w, out, (size_t)(p - out), full);
-		memcpy(p, full, MAC);
-		p += MAC;
-	}
-	return (size_t)(p - out);
+	return signed_len(w, out, (size_t)(p - out));
 }
 
 static const uint8_t *get_addr(const uint8_t *p, struct ab_addr *a)
@@ -170,11 +179,11 @@ static bool in_range(const struct ab_evidence_record *r)
 		   && ab_prefix_contains(&p, &r->address);
 }
 
-enum ab_wire_result ab_evidence_read(const struct ab_wire *w,
-		const uint8_t *bytes, size_t len, struct ab_evidence_news *out)
+/* Version, flags, length and MAC; then the body is what a proxy of ours wrote. */
+static enum ab_wire_result check(const struct ab_wire *w, const uint8_t *bytes,
+		size_t len, unsigned kind, size_t least, size_t most)
 {
 	size_t mac = w->mac.sign ? MAC : 0;
-	const uint8_t *p = bytes + 2, *end;
 	uint8_t full[AB_MAC_LEN];
 
 	if(len < 2)
@@ -182,22 +191,77 @@ enum ab_wire_result ab_evidence_read(const struct ab_wire *w,
 	if(bytes[0] != AB_WIRE_VERSION)
 		return bytes[0] > AB_WIRE_VERSION ? AB_WIRE_VERSION_UNKNOWN
 										  : AB_WIRE_RANGE;
-	if(bytes[1] & ~FLAG_SIGNED)
+	if((bytes[1] & ~FLAG_SIGNED) != kind)
 		return AB_WIRE_RANGE;
-	if((w->mac.sign != NULL) != (bytes[1] == FLAG_SIGNED))
+	if((w->mac.sign != NULL) != ((bytes[1] & FLAG_SIGNED) != 0))
 		return AB_WIRE_UNSIGNED;
-	if(len < FIXED + 2 + mac || len > BODY_MAX + mac)
+	if(len < least + mac || len > most + mac)
 		return AB_WIRE_LENGTH;
-	end = bytes + len - mac;
 	if(mac) {
 		sign(w, bytes, len - mac, full);
-		if(!ab_mac_equal(full, end, MAC))
+		if(!ab_mac_equal(full, bytes + len - mac, MAC))
 			return AB_WIRE_MAC;
 	}
+	return AB_WIRE_OK;
+}
+
+enum ab_wire_result ab_evidence_read(const struct ab_wire *w,
+		const uint8_t *bytes, size_t len, struct ab_evidence_news *out)
+{
+	enum ab_wire_result r = check(w, bytes, len, 0, FIXED + 2, BODY_MAX);
+	const uint8_t *p = bytes + 2, *end;
+
+	if(r != AB_WIRE_OK)
+		return r;
+	end = bytes + len - (w->mac.sign ? MAC : 0);
 	memset(out, 0, sizeof(*out));
 	get_body(&p, &out->r);
 	if(!get_text(&p, end, out->reason) || !get_text(&p, end, out->origin)
 			|| p != end)
 		return AB_WIRE_LENGTH;
 	return in_range(&out->r) ? AB_WIRE_OK : AB_WIRE_RANGE;
+}
+
+/* --- erasures --- */
+
+bool ab_erasure_is(const uint8_t *bytes, size_t len)
+{
+	return len >= 2 && (bytes[1] & FLAG_ERASURE);
+}
+
+size_t ab_erasure_write(const struct ab_wire *w, const struct ab_erasure *er,
+		uint8_t out[static AB_EVIDENCE_WIRE_MAX])
+{
+	uint8_t *p = out;
+
+	*p++ = AB_WIRE_VERSION;
+	*p++ = FLAG_ERASURE | (w->mac.sign ? FLAG_SIGNED : 0);
+	*p++ = er->source.len;
+	p = put_addr(p, &er->source.addr);
+	p = ab_put(ab_put(p, er->user, 8), er->time, 8);
+	return signed_len(w, out, (size_t)(p - out));
+}
+
+enum ab_wire_result ab_erasure_read(const struct ab_wire *w,
+		const uint8_t *bytes, size_t len, struct ab_erasure *out)
+{
+	enum ab_wire_result r =
+			check(w, bytes, len, FLAG_ERASURE, ERASURE, ERASURE);
+	const uint8_t *p = bytes + 2;
+	struct ab_prefix whole;
+
+	if(r != AB_WIRE_OK)
+		return r;
+	memset(out, 0, sizeof(*out));
+	out->source.len = (uint8_t)ab_get(&p, 1);
+	p = get_addr(p, &out->source.addr);
+	out->user = ab_get(&p, 8);
+	out->time = ab_get(&p, 8);
+	if(out->user)
+		return out->source.len == 0 ? AB_WIRE_OK : AB_WIRE_RANGE;
+	if(out->source.len == 0 || out->source.len > 128)
+		return AB_WIRE_RANGE;
+	whole = ab_prefix_make(&out->source.addr, out->source.len);
+	return ab_addr_equal(&whole.addr, &out->source.addr) ? AB_WIRE_OK
+														 : AB_WIRE_RANGE;
 }

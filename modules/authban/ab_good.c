@@ -186,10 +186,14 @@ bool ab_good_failed_lately(const struct ab_good *g, const struct ab_party *p,
 static int forget(
 		const struct ab_good *g, uint64_t hash, uint32_t now, uint32_t seconds)
 {
-	if(!has(g, hash, now, seconds))
-		return 0;
-	ab_recent_forget(g->facts, hash, now, seconds);
-	return 1;
+	bool here = has(g, hash, now, seconds);
+	bool told = was_told(g, hash, now, seconds);
+
+	if(here)
+		ab_recent_forget(g->facts, hash, now, seconds);
+	if(told)
+		ab_recent_forget(g->told, hash, now, seconds);
+	return here || told;
 }
 
 int ab_good_forget(const struct ab_good *g, const struct ab_prefix *source,

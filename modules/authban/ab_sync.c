@@ -383,6 +383,17 @@ bool ab_sync_apply(struct ab_sync *s, const struct ab_now *now,
 	return true;
 }
 
+bool ab_sync_is_over(struct ab_sync *s, const struct ab_now *now,
+		const uint8_t *bytes, size_t len)
+{
+	struct ab_wire_state rec;
+
+	s->now = *now;
+	return !ab_forget_is(bytes, len)
+		   && ab_wire_state_read(&s->wire, bytes, len, &rec) == AB_WIRE_OK
+		   && is_over(s, &rec);
+}
+
 /* --- over a restart --- */
 
 bool ab_sync_is_kept(const struct ab_view *v)

@@ -133,6 +133,11 @@ uint32_t ab_sync_share_max(const struct ab_sync *s);
 bool ab_sync_apply(struct ab_sync *s, const struct ab_now *now,
 		const uint8_t *bytes, size_t len);
 
+/* Whether a record of the map is a state whose time is over for two windows. Changes
+ * nothing; what cannot be read is not over. */
+bool ab_sync_is_over(struct ab_sync *s, const struct ab_now *now,
+		const uint8_t *bytes, size_t len);
+
 /* Forgets a proxy, or hears that it is back; `f` as it was read or made. What it left
  * is dropped from the table. */
 void ab_sync_forget(struct ab_sync *s, const struct ab_now *now,

@@ -97,6 +97,8 @@ struct ab_spot ab_spot_of(
 
 /* --- writing under the lock --- */
 
+static const struct ab_entry nobody;
+
 static void clear_slot(struct ab_table_head *h, uint32_t bucket, unsigned i)
 {
 	struct ab_line *l = &h->lines[bucket];
@@ -105,7 +107,8 @@ static void clear_slot(struct ab_table_head *h, uint32_t bucket, unsigned i)
 	atomic_store_explicit(&l->until[i], 0, release);
 	atomic_store_explicit(
 			&l->meta[i], ab_line_meta(l, i) & META_SPILLED, release);
-	atomic_store_explicit(&ab_entry_at(h, bucket, i)->ident, 0, release);
+	/* nobody's address stays in memory beyond its time */
+	ab_entry_copy(ab_entry_at(h, bucket, i), &nobody);
 }
 
 /* What a process that died in the middle of a change left behind: a slot whose

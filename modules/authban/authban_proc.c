@@ -18,6 +18,7 @@
 #include "authban_stats.h"
 #include "authban_store.h"
 #include "authban_testimony.h"
+#include "authban_tidy.h"
 
 #include "core/cfg/cfg_struct.h"
 #include "core/dprint.h"
@@ -420,7 +421,9 @@ static void work(int64_t now)
 		check_health(now);
 	if(authban_store_fd(&store) >= 0)
 		other_work(now);
-	if(authban_store_fd(&store) >= 0 && authban_testimony_work(&store) < 0)
+	if(authban_store_fd(&store) >= 0
+			&& (authban_testimony_work(&store) < 0
+					|| authban_tidy_work(&store, now) < 0))
 		disconnected();
 	if(now >= next_sweep)
 		sweep(now);

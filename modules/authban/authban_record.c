@@ -5,6 +5,7 @@
  */
 #include "authban_record.h"
 
+#include "authban_erase.h"
 #include "authban_mac.h"
 #include "authban_params.h"
 #include "authban_privacy.h"
@@ -18,7 +19,6 @@
 #define SWEEP_PLACES 8192 /* looked at in a second */
 
 static struct ab_evidence_head *arena;
-static _Atomic uint32_t *erased; /* shared */
 
 int authban_record_init(void)
 {
@@ -33,8 +33,7 @@ int authban_record_init(void)
 		return -1;
 	/* never given back, so where the block began does not matter */
 	mem = shm_malloc(bytes + 64);
-	erased = shm_malloc(sizeof(*erased));
-	if(!mem || !erased) {
+	if(!mem) {
 		LM_ERR("parameter evidence is %d, which takes %zu MB of shared memory;"
 			   " there is not as much: start Kamailio with a larger -m, or set"
 			   " a smaller evidence\n",
@@ -43,9 +42,8 @@ int authban_record_init(void)
 	}
 	mem += 63 - ((uintptr_t)mem + 63) % 64;
 	ab_evidence_init(mem, offenders, key);
-	atomic_init(erased, 0);
 	arena = (struct ab_evidence_head *)(void *)mem;
-	return 0;
+	return *authban_params.redis ? authban_erase_init() : 0;
 }
 
 struct ab_evidence authban_records(void)
@@ -169,22 +167,6 @@ void authban_record_news(const struct ab_judgement *what)
 	/* an operator's or script's word is no evidence */
 	else if(what->state == AB_STATE_BANNED && v->proof != AB_PROOF_OPERATOR)
 		ab_evidence_ban(&e, &source, authban_now_mono(), v->ttl, v->reason);
-}
-
-void authban_record_erased(void)
-{
-	if(erased)
-		atomic_store(erased, 1);
-}
-
-bool authban_record_has_erased(void)
-{
-	return erased && atomic_load(erased);
-}
-
-bool authban_record_take_erased(void)
-{
-	return erased && atomic_exchange(erased, 0);
 }
 
 void authban_record_sweep(void)

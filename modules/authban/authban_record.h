@@ -27,11 +27,6 @@ void authban_record_failure(
 /* A source was banned or unbanned, here or elsewhere. */
 void authban_record_news(const struct ab_judgement *what);
 
-/* An address was erased: the sync process is to hear of it, and hears once. */
-void authban_record_erased(void);
-bool authban_record_has_erased(void);
-bool authban_record_take_erased(void);
-
 /* A second's share of the retention. From the sync process. */
 void authban_record_sweep(void);
 

@@ -144,6 +144,27 @@ static bool fault_of_network(rpc_t *rpc, void *ctx, const struct ab_judge *j,
 	return true;
 }
 
+/* Whatever was lifted: a list still blocks it, and comes back with its next import. */
+static bool fault_of_list(
+		rpc_t *rpc, void *ctx, const struct authban_rpc_target *at)
+{
+	struct ab_feeds_hit hit;
+	char net[AB_PREFIX_TEXT];
+	struct ab_prefix by;
+
+	if(!at->full || authban_allowed(&at->addr, &by)
+			|| !ab_guard_listed(authban_guard(), &at->p, &hit))
+		return false;
+	ab_prefix_print(&hit.net, net);
+	rpc->fault(ctx, 409,
+			"%.*s is blocked by the list %s, which names %s: authban.allow_add"
+			" %.*s on all proxies, or authban.feed_drop %s %s"
+			" here, until its next import",
+			at->text.len, at->text.s, hit.list, net, at->text.len, at->text.s,
+			hit.list, net);
+	return true;
+}
+
 /* Lifts what a target names. Returns how many, -1 with a fault set. */
 static int unban(rpc_t *rpc, void *ctx, const struct ab_judge *j,
 		const struct authban_rpc_target *at)
@@ -180,7 +201,7 @@ void authban_rpc_unban(rpc_t *rpc, void *ctx)
 		return;
 	lifted = unban(rpc, ctx, &j, &at);
 	authban_wake();
-	if(lifted < 0)
+	if(lifted < 0 || fault_of_list(rpc, ctx, &at))
 		return;
 	if(lifted == 0)
 		rpc->fault(

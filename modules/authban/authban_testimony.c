@@ -5,7 +5,7 @@
  */
 #include "authban_testimony.h"
 
-#include "ab_evidence_wire.h"
+#include "authban_erase.h"
 #include "authban_params.h"
 #include "authban_privacy.h"
 #include "authban_record.h"
@@ -25,13 +25,21 @@
 #define READ_MAX 100		  /* entries at once: 25 kB */
 #define OFF_MS 600000		  /* after Redis has refused it */
 #define TRIM_MS 60000		  /* between two looks for what is over */
+#define AROUND 1000 /* ms: Redis's clock now against that of the table */
 #define CLOCKS_APART 86400000 /* ms, at the most */
 #define READ 1				  /* tag */
+#define ERASURES 256		  /* that are remembered */
+#define ROUNDS 200 /* READ_MAX entries each: more than the stream has */
 
 static char last_id[48] = "0-0";
 static int64_t off_until; /* ms of authban_redis_now() */
 static int64_t next_trim, next_work;
 static bool refused, more;
+
+/* Heard or told within AUTHBAN_ERASE_MS: nobody who writes to Redis can play one again. */
+static struct ab_erasure heard[ERASURES];
+static unsigned heards;
+static uint64_t erased_ms; /* of the last that we told; 0: it is out of Redis */
 
 void authban_testimony_again(void)
 {
@@ -81,39 +89,131 @@ static int trim(struct authban_store *s, const char *key, bool prolong)
 {
 	uint64_t now = authban_now().cluster_ms;
 	uint64_t ttl = (uint64_t)authban_params.evidence_ttl;
+	uint64_t least = now > ttl * 1000 ? now - ttl * 1000 : 0;
 	char before[24], seconds[24];
 	const char *xtrim[] = {"XTRIM", key, "MINID", before};
 	const char *expire[] = {"EXPIRE", key, seconds};
 
-	snprintf(before, sizeof(before), "%llu",
-			(unsigned long long)(now > ttl * 1000 ? now - ttl * 1000 : 0));
+	/* it stands at the beginning, as all before it was taken out */
+	if(erased_ms && now >= erased_ms + AUTHBAN_ERASE_MS) {
+		if(least < erased_ms + AROUND)
+			least = erased_ms + AROUND;
+		erased_ms = 0;
+	}
+	snprintf(before, sizeof(before), "%llu", (unsigned long long)least);
 	snprintf(seconds, sizeof(seconds), "%llu", (unsigned long long)ttl);
 	if(add(s, WRITE, 4, xtrim, 0) < 0)
 		return -1;
 	return prolong ? add(s, WRITE, 3, expire, 0) : 0;
 }
 
-/* An address was erased: the stream is only a way, so all of it goes. */
-static int trim_all(struct authban_store *s, const char *key)
-{
-	const char *xtrim[] = {"XTRIM", key, "MAXLEN", "0"};
+/* --- erasing --- */
 
-	return add(s, WRITE, 4, xtrim, 0);
+static bool is_live(const struct ab_erasure *er, uint64_t now)
+{
+	return now < er->time + AUTHBAN_ERASE_MS;
 }
 
-static int append_all(struct authban_store *s, bool erased)
+static bool is_same(const struct ab_erasure *a, const struct ab_erasure *b)
+{
+	return a->time == b->time && a->user == b->user
+		   && a->source.len == b->source.len
+		   && ab_addr_equal(&a->source.addr, &b->source.addr);
+}
+
+/* False: it was heard before, or there are too many to know. */
+static bool remember(const struct ab_erasure *er, uint64_t now)
+{
+	unsigned i, n = 0;
+
+	for(i = 0; i < heards; i++) {
+		if(!is_live(&heard[i], now))
+			continue;
+		if(is_same(&heard[i], er))
+			return false;
+		heard[n++] = heard[i];
+	}
+	heards = n;
+	if(n == ERASURES)
+		return false;
+	heard[heards++] = *er;
+	return true;
+}
+
+static int tell_erasure(
+		struct authban_store *s, const char *key, const struct ab_erasure *er)
+{
+	uint8_t bytes[AB_EVIDENCE_WIRE_MAX + 1];
+	const char *xadd[] = {"XADD", key, "*", "e", (const char *)bytes};
+	size_t len = ab_erasure_write(&s->sync->wire, er, bytes);
+
+	bytes[len] = '\0';
+	return add(s, WRITE, 5, xadd, len);
+}
+
+/* The stream is only a way, so all of it goes. Erasures that others may not have heard
+ * are told again. */
+static int tell_erasures(struct authban_store *s, const char *key)
+{
+	const char *xtrim[] = {"XTRIM", key, "MAXLEN", "0"};
+	struct ab_erasure due[ERASURES];
+	uint64_t now = authban_now().cluster_ms;
+	size_t n = authban_erase_noted(due, ERASURES), i;
+
+	if(n == 0)
+		return 0;
+	for(i = 0; i < n; i++)
+		remember(&due[i], now);
+	if(add(s, WRITE, 4, xtrim, 0) < 0)
+		return -1;
+	for(i = 0; i < heards; i++)
+		if(is_live(&heard[i], now) && tell_erasure(s, key, &heard[i]) < 0)
+			return -1;
+	erased_ms = now;
+	return 0;
+}
+
+static void hear_erasure(
+		struct authban_store *s, const uint8_t *bytes, size_t len)
+{
+	uint64_t now = authban_now().cluster_ms;
+	struct authban_erased out;
+	struct ab_erasure er;
+	enum ab_wire_result r = ab_erasure_read(&s->sync->wire, bytes, len, &er);
+
+	if(r == AB_WIRE_OK && er.time > now + CLOCKS_APART)
+		r = AB_WIRE_RANGE;
+	if(r != AB_WIRE_OK) {
+		s->sync->stats.dropped[r]++;
+		return;
+	}
+	if(!is_live(&er, now) || !remember(&er, now))
+		return;
+	authban_erase(
+			&er, now > er.time ? (uint32_t)((now - er.time) / 1000) : 0, &out);
+}
+
+/* --- both --- */
+
+static int append_reading(struct authban_store *s, const char *key)
+{
+	char most[8];
+	const char *xread[] = {"XREAD", "COUNT", most, "STREAMS", key, last_id};
+
+	snprintf(most, sizeof(most), "%d", READ_MAX);
+	return add(s, READ, 6, xread, 0);
+}
+
+static int append_all(struct authban_store *s)
 {
 	static struct ab_evidence_record due[TELL_MAX];
 	struct ab_evidence e = authban_records();
 	char key[AB_WIRE_KEY_MAX];
-	char most[8];
-	const char *xread[] = {"XREAD", "COUNT", most, "STREAMS", key, last_id};
 	size_t n, i;
 
-	snprintf(most, sizeof(most), "%d", READ_MAX);
 	ab_evidence_wire_key(&s->sync->wire, key);
 	authban_store_begin(s);
-	if(erased && trim_all(s, key) < 0)
+	if(tell_erasures(s, key) < 0)
 		return -1;
 	n = ab_evidence_take_due(&e, authban_now_mono(), PAUSE, due, TELL_MAX);
 	for(i = 0; i < n; i++)
@@ -124,7 +224,7 @@ static int append_all(struct authban_store *s, bool erased)
 		if(trim(s, key, n > 0) < 0)
 			return -1;
 	}
-	return add(s, READ, 6, xread, 0);
+	return append_reading(s, key);
 }
 
 /* --- hearing --- */
@@ -135,10 +235,14 @@ static void hear_one(struct authban_store *s, const char *bytes, size_t len)
 	struct ab_names *names = ab_table_names(t);
 	struct ab_evidence e = authban_records();
 	struct ab_evidence_news news;
-	enum ab_wire_result r = ab_evidence_read(
-			&s->sync->wire, (const uint8_t *)bytes, len, &news);
 	uint64_t now = authban_wall_ms(), age;
+	enum ab_wire_result r;
 
+	if(ab_erasure_is((const uint8_t *)bytes, len)) {
+		hear_erasure(s, (const uint8_t *)bytes, len);
+		return;
+	}
+	r = ab_evidence_read(&s->sync->wire, (const uint8_t *)bytes, len, &news);
 	if(r != AB_WIRE_OK) {
 		s->sync->stats.dropped[r]++;
 		return;
@@ -213,25 +317,41 @@ void authban_testimony_soon(int64_t ms)
 		next_work = at;
 }
 
+/* All that is there, before an erasure empties the stream. 0 or -1. */
+static int hear_all(struct authban_store *s, int64_t deadline)
+{
+	char key[AB_WIRE_KEY_MAX];
+	unsigned rounds = 0;
+
+	ab_evidence_wire_key(&s->sync->wire, key);
+	do {
+		more = false;
+		authban_store_begin(s);
+		if(append_reading(s, key) < 0
+				|| authban_store_run(s, got, s, deadline) < 0)
+			return -1;
+	} while(more && ++rounds < ROUNDS);
+	return 0;
+}
+
 int authban_testimony_work(struct authban_store *s)
 {
 	struct ab_evidence e = authban_records();
-	int64_t now = authban_redis_now();
-	bool erased;
+	int64_t now = authban_redis_now(), deadline = now + AUTHBAN_STORE_DEADLINE;
+	bool erased = authban_erase_waits();
 
 	if(authban_params.evidence == 0 || now < off_until
-			|| (now < next_work && !authban_record_has_erased()))
+			|| (now < next_work && !erased))
 		return 0;
+	if(erased && hear_all(s, deadline) < 0)
+		return -1;
 	more = false;
-	erased = authban_record_take_erased();
-	if(append_all(s, erased) < 0
-			|| authban_store_run(s, got, s, now + AUTHBAN_STORE_DEADLINE) < 0) {
+	if(append_all(s) < 0 || authban_store_run(s, got, s, deadline) < 0) {
 		/* nobody knows what of it arrived */
 		ab_evidence_tell_again(&e);
-		if(erased)
-			authban_record_erased();
 		return -1;
 	}
+	authban_erase_told(heard, heards);
 	next_work = authban_redis_now() + (more ? SOON : EVERY);
 	return 0;
 }

@@ -6,7 +6,9 @@
  * Through one bounded stream in Redis, which is a way and no store: entries are taken
  * out of it after evidence_ttl. Told is what was seen here first hand, when it has
  * been banned, and then at most once a minute while it goes on. What is heard is shown
- * as imported, and bans nobody. Only in the sync process. Nothing here breaks the
+ * as imported, and bans nobody. An erasure (authban_erase.h) goes the same way: it
+ * empties the stream, is told in it, and leaves it after AUTHBAN_ERASE_MS.
+ * Only in the sync process. Nothing here breaks the
  * connection for a reason of its own: where an older ACL does not allow it, the log
  * says so and the rest goes on.
  */

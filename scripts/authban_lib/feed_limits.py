@@ -37,9 +37,9 @@ class Taken:
         self.named = []
         self.duplicates = 0
 
-    def refuse(self, number, text, why):
+    def refuse(self, number, text, why, count=1):
         """Count it; the first ones are named with the number of their line."""
-        self.refused[why] += 1
+        self.refused[why] += count
         if len(self.named) < NAMED_MAX:
             self.named.append("line %d: %s: %s" % (number, ascii(text[:60])[1:-1], why))
 
@@ -68,7 +68,7 @@ def apply(items, limits):
     taken, protected = Taken(), addresses.Ranges(limits.protected)
     for item in items:
         if item.fault:
-            taken.refuse(item.number, item.text, item.fault)
+            taken.refuse(item.number, item.text, item.fault, item.count)
             continue
         try:
             net = addresses.network(item.text)
@@ -96,6 +96,8 @@ def _why_not(net, limits, protected):
 
 def _take(taken, net, ttl, limits):
     if ttl == 0:
+        if len(taken.drops) >= limits.total and net not in taken.drops:
+            return "more than %d entries" % limits.total
         taken.drops[net] = 0
         taken.adds.pop(net, None)
         return None

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Lists of others, line by line: what they say, not yet whether we take it (feed_limits.py).
 
-Foreign text: a line is never longer in memory than LINE_MAX, a JSON document never than JSON_MAX.
+Foreign text: a line is never longer in memory than LINE_MAX, a JSON document never than JSON_MAX. Behind the last
+line that is read, lines are counted, up to REST_MAX bytes: a list without an end must not keep us for ever.
 """
 import collections
 import json
@@ -11,11 +12,12 @@ from . import Problem
 
 LINE_MAX = 1024
 JSON_MAX = 32 << 20
+REST_MAX = 1 << 30
 FORMATS = ("auto", "plain", "lines", "apiban", "crowdsec")
 
-Item = collections.namedtuple("Item", "number text ttl fault")
+Item = collections.namedtuple("Item", "number text ttl fault count", defaults=(1,))
 Item.__doc__ = """number: of the line or element, from 1; ttl: seconds, 0 takes it back, None: not told;
-fault: a sentence when it cannot be read."""
+fault: a sentence when it cannot be read; count: of how many lines it is said."""
 
 _END_OF_ADDRESS = re.compile(r"[\s,;#]")
 _DURATION = re.compile(r"(-?)((?:\d{1,9}(?:\.\d{1,9})?(?:h|m|s|ms|us|µs|ns))+)")
@@ -41,7 +43,10 @@ def _lines(stream, kind, lines_max):
             return
         number += 1
         if number > lines_max:
-            yield Item(number, "", None, "there are more than %d lines: the rest is not read" % lines_max)
+            count, ended = _count_lines(stream, line)
+            yield Item(number, "", None, "behind line %d, where reading ends" % lines_max, count)
+            if not ended:
+                yield Item(number + count, "", None, "the list has no end: the rest is not counted")
             return
         if len(line) == LINE_MAX and not line.endswith(b"\n"):
             _skip_line(stream)
@@ -50,6 +55,16 @@ def _lines(stream, kind, lines_max):
         text = line.decode("utf-8", "replace").removeprefix("\ufeff").strip()
         if text and text[0] not in "#;":
             yield _plain_item(number, text) if kind == "plain" else _own_item(number, text)
+
+
+def _count_lines(stream, line):
+    """(how many lines `line` and what is behind it are, whether that was all)."""
+    count, size = 0, 0
+    while line and size < REST_MAX:
+        count += line.count(b"\n")
+        size += len(line)
+        last, line = line, stream.read(1 << 20)
+    return count + (not line and not last.endswith(b"\n")), not line
 
 
 def _skip_line(stream):

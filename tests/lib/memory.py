@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Whether bytes are in the shared memory of a proxy."""
+import contextlib
 
 
 def _shared(pid):
@@ -11,15 +12,15 @@ def _shared(pid):
                 yield int(begin, 16), int(end, 16)
 
 
-def in_shared_memory(pid, wanted):
-    """How often it is there."""
-    found = 0
+def shared_memory(pid):
+    """All that is in it, mapping by mapping."""
     with open("/proc/%d/mem" % pid, "rb", buffering=0) as memory:
         for begin, end in _shared(pid):
             memory.seek(begin)
-            try:
-                data = memory.read(end - begin)
-            except (OSError, ValueError):
-                continue  # a mapping that cannot be read
-            found += data.count(wanted)
-    return found
+            with contextlib.suppress(OSError, ValueError):  # a mapping that cannot be read
+                yield memory.read(end - begin)
+
+
+def in_shared_memory(pid, wanted):
+    """How often it is there."""
+    return sum(data.count(wanted) for data in shared_memory(pid))

@@ -13,9 +13,10 @@ from lib import SCRIPTS
 from lib.fakerpc import FakeRpc
 from lib.kamailio import Proxy
 from lib.netns import Net
-from lib.sip import Guesser
+from lib.sip import Guesser, Phone
 from lib.wait import wait_for
 from authban_lib import feed_limits, feed_sinks, feeds
+from proxies import RpcFault
 
 PLAIN = """\
 # a comment
@@ -128,35 +129,65 @@ def test_control_each_hostile_line_alone(desk):
 FLOOD = """
 import resource, sys
 sys.path.insert(0, %r)
-from authban_lib import lists_command
-status = lists_command.main(["import", "--source", "flood", "--total", sys.argv[1]])
+from authban_lib import feeds, lists_command
+feeds.read.__defaults__ = (int(sys.argv[2]),)
+status = lists_command.main(["import", "--source", "flood", "--total", sys.argv[1], "--protect", sys.argv[3]])
 print("status=%%d peak_kb=%%d" %% (status, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss), file=sys.stderr)
 """ % SCRIPTS
+WRITER = """
+import sys
+hostile, lines = sys.argv[2].encode() + b"\\n", int(sys.argv[1])
+for at in range(0, lines, 10000):
+    out = [b"%d.%d.%d.%d\\n" % (20 + n % 7, n >> 16 & 255, n >> 8 & 255, n & 255) for n in range(at, at + 10000)]
+    out[::100] = [hostile] * 100
+    sys.stdout.buffer.write(b"".join(out))
+"""
 
 
-def flood(lines, total):
-    """(taken, told) of a list of so many addresses by a pipe."""
+def flood(desk, lines, total, read, hostile):
+    """(taken lines, told) of a list of so many addresses by a pipe; each hundredth line is another."""
     long = os.environ.get("AUTHBAN_LONG") == "1"
-    writer = ("import sys\nfor n in range(%d):\n    sys.stdout.write('%%d.%%d.%%d.%%d\\n' %% "
-              "(20 + n %% 7, n >> 16 & 255, n >> 8 & 255, n & 255))")
-    with subprocess.Popen([sys.executable, "-c", writer % lines], stdout=subprocess.PIPE,
+    with subprocess.Popen([sys.executable, "-c", WRITER, str(lines), hostile], stdout=subprocess.PIPE,
                           stderr=subprocess.DEVNULL) as source:
-        done = subprocess.run([sys.executable, "-c", FLOOD, str(total)], stdin=source.stdout, capture_output=True,
-                              text=True, timeout=600 if long else 60, check=False)
+        done = subprocess.run([sys.executable, "-c", FLOOD, str(total), str(read), desk.path("own")],
+                              stdin=source.stdout, capture_output=True, text=True, timeout=600 if long else 60,
+                              check=False)
         source.stdout.close()
         source.wait(30)
-    return done.stdout.count("\n"), done.stderr
+    return done.stdout.splitlines(), done.stderr
 
 
-def test_ten_million_lines_need_little_memory():
-    """Short form: 50,000 lines. No more than `total` entries are taken, no more than a million lines are read."""
-    lines, total = (10_000_000, 100_000) if os.environ.get("AUTHBAN_LONG") == "1" else (50_000, 20_000)
-    taken, told = flood(lines, total)
+@pytest.mark.parametrize("hostile", ["0.0.0.0/0", "198.51.100.7", "$(reboot)"])
+def test_ten_million_lines_need_little_memory(desk, hostile):
+    """Short form: a million. Each is taken, refused for a reason, or counted behind the last one that is read."""
+    desk.write("own", "198.51.100.0/28\n")
+    long = os.environ.get("AUTHBAN_LONG") == "1"
+    lines, read, total = (10_000_000, 1_000_000, 100_000) if long else (1_000_000, 40_000, 20_000)
+    taken, told = flood(desk, lines, total, read, hostile)
     peak = int(re.search(r"peak_kb=(\d+)", told).group(1))
-    print("\nflood: lines=%d taken=%d peak=%d MB" % (lines, taken, peak // 1024))
-    assert taken == total and "refused" in told and "more than %d entries" % total in told
-    assert lines <= 1_000_000 or "the rest is not read" in told
+    counts = {why: int(n) for n, why in re.findall(r"^authban-lists: refused (\d+): (.*)$", told, re.M)}
+    print("\nflood: lines=%d taken=%d refused=%s peak=%d MB" % (lines, len(taken), counts, peak // 1024))
+    assert len(taken) == total and not [line for line in taken if line.split("/")[0] == hostile.split("/")[0]]
+    assert counts.pop("behind line %d, where reading ends" % read) == lines - read
+    assert counts.pop("more than %d entries" % total) == read * 99 // 100 - total
+    assert list(counts.values()) == [read // 100], "the hostile ones, with their reason"
     assert peak < 200 * 1024
+
+
+def test_a_list_without_an_end_ends(desk, monkeypatch):
+    monkeypatch.setattr(feeds, "REST_MAX", 100_000)
+    monkeypatch.setattr(feeds.read, "__defaults__", (10,))
+    _, errors = imported(desk, "203.0.113.7\n" * 1_000_000)
+    assert "refused 1: the list has no end: the rest is not counted" in errors
+    assert int(re.search(r"refused (\d+): behind line 10,", errors).group(1)) < 200_000
+    _, errors = imported(desk, "203.0.113.7\n" * 5 + "203.0.113.8\n" * 15 + "203.0.113.9")
+    assert "refused 11: behind line 10, where reading ends" in errors
+
+
+def test_as_many_are_taken_back_as_taken(desk):
+    text = "".join("203.0.113.%d 0 x\n" % n for n in range(30))
+    found, errors = imported(desk, text, "--format", "lines", "--total", "10")
+    assert len(found) == 10 and "refused 20: more than 10 entries" in errors
 
 
 def test_one_endless_line_needs_little_memory(desk):
@@ -320,6 +351,28 @@ def test_the_allow_list_wins(desk, proxies):
         assert "refused 1" in give(desk, proxies[action], "%s\n%s\n" % (before, after))
         proxies[action].rpc("authban.allow_add", after)
         assert [tries(proxies, action, source, NET_THRESHOLD + 1) for source in (before, after)] == [3, 3]
+
+
+def test_a_poisoned_list_blocks_nobody_of_ours(desk, proxies):
+    """Where lists ban: what the script refuses, and what would be if it came to the module without the script."""
+    ban = proxies["ban"]
+    allowed, customer, stranger, own = STRANGERS[5], STRANGERS[6], STRANGERS[7], PROXY
+    ban.rpc("authban.allow_add", allowed)
+    with Phone("bob", "bob-secret", ban.target, source=customer, netns=proxies["net"], timeout=4) as phone:
+        assert phone.register().status == 200
+        lines = [*HOSTILE[:-1], own, "198.51.100.0/24", "203.0.113.0/24", allowed, stranger]
+        told = give(desk, ban, "\n".join(lines) + "\n")
+        assert "sent 1 entries" in told and "refused %d" % (len(lines) - 1) in told
+        assert [tries(proxies, "ban", source, 1) for source in (stranger, allowed)] == [0, 1]
+        for wide in ("0.0.0.0/0", "::/0", "203.0.0.0/8"):
+            with pytest.raises(RpcFault, match="too wide"):
+                ban.rpc("authban.feed_add", "poison", wide, 60)
+        ban.rpc("authban.feed_add", "poison", "203.0.0.0/16", 60, "198.51.0.0/16", 60)
+        assert tries(proxies, "ban", STRANGERS[8], 1) == 0, "control: the list does block"
+        assert tries(proxies, "ban", allowed, 1) == 1 and phone.register().status == 200
+        assert ban.rpc("authban.get", own)["state"] == "allowed"
+    ban.rpc("authban.feed_drop", "poison")
+    ban.rpc("authban.feed_drop", "feed-1")
 
 
 def test_a_list_that_is_not_renewed_expires(desk, proxies):

@@ -177,6 +177,29 @@ def test_ban_blocks_strangers_and_nobody_else(banning):
     assert not silent(banning, "127.40.0.1")
 
 
+def test_an_unban_says_that_a_list_still_blocks(node, banning, call):
+    """Of an address that only a list bans, and of one that has an entry of its own as well."""
+    number = call.__qualname__.startswith("Json") + 45
+    listed, both = "127.%d.0.1" % number, "127.%d.1.1" % number
+    banning.rpc("authban.ban", both, 600)
+    banning.rpc("authban.feed_add", "feed-1", "127.%d.0.0/16" % number, 600)
+    for source in (listed, both):
+        with pytest.raises(RpcFault, match="blocked by the list feed-1, which names 127.%d.0.0/16: authban.allow_add %s"
+                           % (number, source)) as caught:
+            call(banning, "authban.unban", source)
+        assert caught.value.code == 409 and silent(banning, source)
+    assert both not in banning.bans(), "its own ban is lifted"
+    # each of the two ways that the sentence names
+    banning.rpc("authban.allow_add", listed)
+    assert not silent(banning, listed) and silent(banning, both)
+    banning.rpc("authban.feed_drop", "feed-1", "127.%d.0.0/16" % number)
+    assert not silent(banning, both)
+    # a list that only makes limits stricter bans nobody
+    node.rpc("authban.feed_add", "feed-1", "127.%d.0.0/16" % number, 600)
+    node.rpc("authban.ban", both, 600)
+    assert node.rpc("authban.unban", both)["unbanned"] == 1 and not silent(node, both)
+
+
 def test_dry_run_blocks_nobody(banning):
     banning.rpc("authban.feed_add", "feed-1", "127.41.0.0/24", 600)
     banning.rpc("cfg.set_now_int", "authban", "mode", 1)

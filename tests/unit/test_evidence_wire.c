@@ -233,12 +233,71 @@ static void imports_take_no_place_from_what_was_seen(void **state)
 #define TEST(name) \
 	cmocka_unit_test_setup_teardown(name, ledger_setup, ledger_teardown)
 
+/* --- erasures --- */
+
+static void an_erasure_comes_back_and_no_bit_of_it_may_change(void **state)
+{
+	struct ab_erasure er = {.source = prefix_of("192.0.2.1"), .time = 77}, out;
+	struct ab_wire w = wire_of(key_a), b = wire_of(key_b), none = wire_of(NULL);
+	uint8_t bytes[AB_EVIDENCE_WIRE_MAX + 1];
+	struct ab_evidence_news n;
+	size_t len = ab_erasure_write(&w, &er, bytes), i;
+
+	(void)state;
+	assert_true(ab_erasure_is(bytes, len));
+	assert_int_equal(ab_erasure_read(&w, bytes, len, &out), AB_WIRE_OK);
+	assert_true(ab_addr_equal(&out.source.addr, &er.source.addr));
+	assert_int_equal(out.source.len, er.source.len);
+	assert_true(out.user == 0 && out.time == 77);
+	for(i = 0; i < 8 * len; i++) {
+		bytes[i / 8] ^= (uint8_t)(1u << i % 8);
+		assert_int_not_equal(ab_erasure_read(&w, bytes, len, &out), AB_WIRE_OK);
+		bytes[i / 8] ^= (uint8_t)(1u << i % 8);
+	}
+	for(i = 0; i < len; i++)
+		assert_int_not_equal(ab_erasure_read(&w, bytes, i, &out), AB_WIRE_OK);
+	assert_int_not_equal(ab_erasure_read(&w, bytes, len + 1, &out), AB_WIRE_OK);
+	assert_int_equal(ab_erasure_read(&b, bytes, len, &out), AB_WIRE_MAC);
+	assert_int_equal(
+			ab_erasure_read(&none, bytes, len, &out), AB_WIRE_UNSIGNED);
+	/* one is not taken for the other */
+	assert_int_not_equal(ab_evidence_read(&w, bytes, len, &n), AB_WIRE_OK);
+	n = news();
+	len = ab_evidence_write(&w, &n, bytes);
+	assert_false(ab_erasure_is(bytes, len));
+	assert_int_not_equal(ab_erasure_read(&w, bytes, len, &out), AB_WIRE_OK);
+}
+
+static void an_erasure_is_of_a_source_or_of_a_user(void **state)
+{
+	struct ab_wire w = wire_of(key_a);
+	uint8_t bytes[AB_EVIDENCE_WIRE_MAX];
+	struct ab_erasure er = {.user = 7, .time = 1}, out;
+	size_t len = ab_erasure_write(&w, &er, bytes);
+
+	(void)state;
+	assert_int_equal(ab_erasure_read(&w, bytes, len, &out), AB_WIRE_OK);
+	assert_true(out.user == 7);
+	er.source = prefix_of("192.0.2.1");
+	len = ab_erasure_write(&w, &er, bytes);
+	assert_int_equal(ab_erasure_read(&w, bytes, len, &out), AB_WIRE_RANGE);
+	er.user = 0;
+	er.source.len = 120; /* bits behind it */
+	len = ab_erasure_write(&w, &er, bytes);
+	assert_int_equal(ab_erasure_read(&w, bytes, len, &out), AB_WIRE_RANGE);
+	er.source.len = 0;
+	len = ab_erasure_write(&w, &er, bytes);
+	assert_int_equal(ab_erasure_read(&w, bytes, len, &out), AB_WIRE_RANGE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {TEST(a_summary_comes_back),
 			TEST(every_changed_bit_is_found),
 			TEST(another_clusters_word_is_refused),
 			TEST(what_cannot_be_is_refused),
+			TEST(an_erasure_comes_back_and_no_bit_of_it_may_change),
+			TEST(an_erasure_is_of_a_source_or_of_a_user),
 			TEST(told_is_at_the_ban_and_once_a_minute),
 			TEST(imports_take_no_place_from_what_was_seen)};
 
