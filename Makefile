@@ -73,7 +73,8 @@ DOCDIR ?= $(PREFIX)/share/doc/authban
 TOOLS := authban-report authban-lists authban-top authban-doctor
 TOOLDIR ?= $(PREFIX)/share/authban
 
-.PHONY: all check check-clang check-asan check-tsan test test-long test-trixie run \
+.PHONY: all check check-clang check-asan check-tsan test test-long test-trixie test-sid \
+	test-newuser run \
 	demo bench bench-fleet checker peers doc doc-check install uninstall deb format \
 	format-check lint \
 	clean distclean help need-cc need-build need-check need-doc \
@@ -259,6 +260,12 @@ test-long: ## the slow tests: AUTHBAN_LONG=1, and the fuzzers
 test-trixie: ## build, load and ban once on Debian 13, in .trixie/
 	scripts/test-trixie
 
+test-sid: ## the same on Debian's unstable, the newest Kamailio, in .sid/
+	SUITE=sid scripts/test-trixie
+
+test-newuser: ## a bare Debian 12: run, demo, package, Kamailio's own configurations, in .newuser/
+	scripts/new-user $(if $(TESTS),--$(TESTS))
+
 run: ## a proxy with the module and a Redis of its own
 	scripts/install-deps --build --run
 	$(MAKE) all
@@ -350,9 +357,11 @@ lint: $(B)/flags.ok ## layers, format, clang-tidy, cppcheck, shellcheck
 clean: ## remove what was built
 	rm -rf $(B) build-clang
 
-distclean: clean ## remove the cached headers and the Debian 13 tree too
+distclean: clean ## remove the cached headers and the Debian trees too
 	rm -rf .cache
 	$(if $(wildcard .trixie),scripts/test-trixie --remove)
+	$(if $(wildcard .sid),SUITE=sid scripts/test-trixie --remove)
+	$(if $(wildcard .newuser),scripts/new-user --remove)
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | \

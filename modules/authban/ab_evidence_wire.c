@@ -22,7 +22,7 @@ _Static_assert(BODY_MAX + MAC <= AB_EVIDENCE_WIRE_MAX, "it fits");
 
 #define ERASURE (3 + 16 + 8 + 8)
 
-static const uint8_t label[8] = "evidence";
+static const uint8_t label[8] = {'e', 'v', 'i', 'd', 'e', 'n', 'c', 'e'};
 
 void ab_evidence_wire_key(
 		const struct ab_wire *w, char out[static AB_WIRE_KEY_MAX])
