@@ -63,7 +63,7 @@ static void erase_entry(
 
 static bool is_meant(const struct ab_view *v, const struct ab_erasure *er)
 {
-	struct ab_key user = ab_key_user(er->user);
+	struct ab_key whom = ab_key_user(er->user);
 
 	if(er->user == 0)
 		return (v->key.kind == AB_KIND_SOURCE || v->key.kind == AB_KIND_PAIR)
@@ -72,7 +72,7 @@ static bool is_meant(const struct ab_view *v, const struct ab_erasure *er)
 	if(v->key.kind == AB_KIND_PAIR)
 		return v->key.user == er->user;
 	return v->key.kind == AB_KIND_USER
-		   && ab_addr_equal(&v->key.addr, &user.addr);
+		   && ab_addr_equal(&v->key.addr, &whom.addr);
 }
 
 /* A row of the table: may it go, and who has logged in there? */
@@ -83,13 +83,13 @@ static void look_at(
 	const struct ab_judge *j = &g->judge;
 	uint32_t time = (uint32_t)j->set->good_time;
 	bool meant = is_meant(v, job->er);
-	uint64_t user = v->key.kind == AB_KIND_PAIR ? v->key.user : job->er->user;
+	uint64_t whom = v->key.kind == AB_KIND_PAIR ? v->key.user : job->er->user;
 
 	/* a user may have logged in wherever anything is known of */
 	if((meant && v->key.kind == AB_KIND_PAIR)
 			|| (job->er->user && v->key.kind == AB_KIND_SOURCE))
 		job->out->facts +=
-				ab_good_forget(&g->good, &source, user, j->now.mono, time);
+				ab_good_forget(&g->good, &source, whom, j->now.mono, time);
 	if(meant)
 		erase_entry(j, v, job);
 }
