@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """scripts/doctor reads what real configurations are made of: substdef, ifdef, ifexp, KEMI; sentinels and clusters."""
 import os
+import re
+import subprocess
 
 import pytest
 
@@ -71,6 +73,18 @@ def test_a_real_configuration_with_all_of_it(tmp_path):
     assert not bad(offline(extra=text))
     wrong = bad(offline(extra="#!define WITH_LONG\n" + text))
     assert set(wrong) == {"nonces"} and "7200 s" in wrong["nonces"][1], wrong
+
+
+def test_what_kamailio_defines_by_itself():
+    """As the real one does: what -c would refuse stands where it is not read."""
+    text = '#!ifdef KAMAILIO_%d\nmodparam("auth", "nonce_expire", 7200)\n#!else\nnonsense\n#!endif\n'
+    major = int(re.search(r"kamailio (\d+)[.]", binary_version()).group(1))
+    assert set(bad(offline(extra=text % major))) == {"nonces"}
+    assert set(bad(offline(extra=text.replace("nonsense", "") % (major + 1)))) == set()
+
+
+def binary_version():
+    return subprocess.run(["kamailio", "-V"], capture_output=True, text=True, check=True).stdout
 
 
 # --- KEMI ---
