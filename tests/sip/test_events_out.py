@@ -193,6 +193,19 @@ def test_nft_has_the_same_source_for_the_same_time(lan, walled):
     assert not walled.log_lines("nft did not take")
 
 
+@pytest.mark.parametrize("capabilities,status", [((), 1), (("--inh-caps", "+net_admin", "--ambient-caps", "+net_admin"), 0)])
+def test_what_kamailios_user_needs(lan, walled, capabilities, status):
+    """docs/events.md: CAP_NET_ADMIN, as AmbientCapabilities gives it, is enough, also through a shell; less is not."""
+    done = subprocess.run(command_inside(lan.net["proxy"], [
+        "setpriv", "--reuid", "kamailio", "--regid", "kamailio", "--clear-groups", *capabilities, "sh", "-c",
+        "/usr/sbin/nft 'add element inet authban authban4 { 192.0.2.1 timeout 60s }'"]), capture_output=True, text=True,
+                          timeout=20, check=False)
+    assert done.returncode == status, done.stderr
+    assert ("192.0.2.1" in elements(lan, "authban4")) == (status == 0) and walled.process.alive()
+    if status == 0:
+        nft(lan, "delete", "element", "inet", "authban", "authban4", "{ 192.0.2.1 }")
+
+
 def test_what_overlaps_is_told_and_left_to_authban(lan, walled):
     walled.rpc("authban.ban", "203.0.113.7", 600)
     walled.rpc("authban.ban", "203.0.113.0/24", 600)
