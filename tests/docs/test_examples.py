@@ -15,6 +15,12 @@ from lib.machine import Machine
 NOT_RUN = {
     "make run": "starts proxies and a Redis for a trial and keeps them; CI's own `make test` has the same parts",
     "make test": "that is what runs this test",
+    "make deb": "tests/package/test_deb.py does, and installs what comes of it",
+    "git clone /srv/authban.git authban": "`make test-newuser` does, and the three after it",
+    "cd authban": "the same",
+    "apt-get install ./build/deb/kamailio-authban-modules_*.deb": "the same",
+    "make KSRC=/usr/src/kamailio KAMAILIO=/usr/local/sbin/kamailio": "a kamailio that is not Debian's;"
+        " scripts/compile-against builds with such trees",
     "journalctl -u kamailio -n 50": "the journal of a machine with systemd",
     "editor /etc/authban/report.conf": "an editor waits for a person",
     "ssh -L 8088:127.0.0.1:8088 proxy-a": "another machine",
@@ -155,9 +161,13 @@ def test_files_of_the_manual_are_read(machine):
     assert machine.proxy.rpc("authban.allow_reload") == {"entries": 3}
 
 
-def test_lua_of_the_manual_runs(tmp_path):
-    (example,) = of_kind("lua")
-    with Machine(tmp_path, lua=example.text, extra='modparam("authban", "event_callback", "ksr_authban_event")') as machine:
+def test_lua_runs(tmp_path):
+    found = of_kind("lua")
+    (example,) = (one for one in found if one.place.startswith(examples.MANUAL))
+    # those of docs/install.md are parts of a function; `make test-newuser` runs them
+    parts = ["local function part_%d()\n%s\nend\n" % (number, one.text) for number, one in enumerate(found) if one != example]
+    assert len(parts) == 2
+    with Machine(tmp_path, lua=example.text + "".join(parts), extra='modparam("authban", "event_callback", "ksr_authban_event")') as machine:
         machine.proxy.rpc("authban.ban", "198.51.100.9", 60)
         machine.wait_log(r"authban:ban 198\.51\.100\.9")
 

@@ -8,7 +8,7 @@ import re
 
 from . import ROOT
 
-KINDS = ("cfg", "sh", "nft", "json", "text")
+KINDS = ("cfg", "sh", "lua", "nft", "json", "text")
 # written and tested elsewhere
 LEFT_OUT = ("docs/2010.md",)
 MANUAL = "modules/authban/doc/authban_admin.xml"
