@@ -154,7 +154,8 @@ def read(record, keys, prefix=PREFIX):
 
 
 def _row(head, texts):
-    bits, source, address, local, port, local_port, transport, proof, flags, first, last, incident, failures = head[2:15]
+    bits, source, address, local, port, local_port, transport, proof, flags = head[2:11]
+    first, last, incident, failures = head[11:15]
     counts, methods, (users, bans, seconds) = head[15:19], head[19:31], head[31:]
     reason, origin = _texts(texts)
     net = _network(source, bits)

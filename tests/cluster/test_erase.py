@@ -111,7 +111,7 @@ def test_an_erasure_played_again_frees_nobody(cluster):
         redis.command("XADD", STREAM, "*", "e", record)
     dropped = status(nodes[1])["redis_dropped"]
     redis.command("XADD", STREAM, "*", "e", record[:-1] + bytes([record[-1] ^ 1]))
-    wait_told(cluster, lambda: status(nodes[1])["redis_dropped"] > dropped, "a changed one is dropped, behind the others")
+    wait_told(cluster, lambda: status(nodes[1])["redis_dropped"] > dropped, "a changed one is dropped, the last")
     assert all(source in node.bans() for node in nodes) and evidence(nodes[1], source)["failures"] == THRESHOLD
     with make_proxy(redis, 3, **cluster[0].settings) as third:
         wait_connected(third)

@@ -2,7 +2,6 @@
 """authban-report reads Redis: what every proxy of a cluster has told there, and nothing that is not signed."""
 import contextlib
 import json
-import struct
 
 import pytest
 
@@ -10,7 +9,7 @@ from lib import acl
 from lib.fleet import THRESHOLD, cluster_key, fleet, wait_banned
 from lib.sip import Guesser
 from lib.wait import wait_for
-from authban_lib import Problem, cluster, evidence, rpc, timestamp
+from authban_lib import Problem, cluster, evidence, timestamp
 from proxies import write_secret
 
 STREAM = "{authban:0}:evidence"
