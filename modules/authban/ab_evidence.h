@@ -180,8 +180,8 @@ bool ab_evidence_import(const struct ab_evidence *e,
 
 /*
  * Takes what others are to be told: records of sources that were banned, seen first
- * hand, that have changed since they were told `pause` seconds ago. They count as told
- * from now on. Returns how many, up to max; the rest is due the next time.
+ * hand, that have changed since they were told `pause` seconds ago; at once, when the
+ * ban was lifted. They count as told from now on. Returns how many, up to max; the rest is due the next time.
  */
 size_t ab_evidence_take_due(const struct ab_evidence *e, uint32_t mono,
 		uint32_t pause, struct ab_evidence_record *out, size_t max);

@@ -160,8 +160,10 @@ static void take_due(const struct ab_evidence *e, uint32_t set, unsigned way,
 	(void)set;
 	(void)way;
 	if(j->n == j->max || (r->flags & AB_EVIDENCE_IMPORTED)
-			|| !(r->flags & AB_EVIDENCE_CHANGED) || (!r->bans && !r->told)
-			|| (r->told && j->mono - r->told < j->pause)
+			|| !(r->flags & AB_EVIDENCE_CHANGED)
+			|| (!r->bans && !r->told)
+			/* a pardon is told at once: nobody reports what was lifted */
+			|| (r->told && r->bans && j->mono - r->told < j->pause)
 			|| ab_evidence_is_over(e, r, j->mono))
 		return;
 	r->flags &= (uint8_t)~AB_EVIDENCE_CHANGED;

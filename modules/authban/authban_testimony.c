@@ -140,6 +140,21 @@ static bool remember(const struct ab_erasure *er, uint64_t now)
 	return true;
 }
 
+/* Told by somebody who had not heard yet; `wall`: now, ms since 1970. */
+static bool is_erased(const struct ab_evidence_record *r, uint64_t wall)
+{
+	uint64_t now = authban_now().cluster_ms;
+	unsigned i;
+
+	for(i = 0; i < heards; i++)
+		if(is_live(&heard[i], now) && heard[i].user == 0
+				&& heard[i].source.len == r->source_len
+				&& ab_addr_equal(&heard[i].source.addr, &r->source)
+				&& r->last + now <= heard[i].time + wall)
+			return true;
+	return false;
+}
+
 static int tell_erasure(
 		struct authban_store *s, const char *key, const struct ab_erasure *er)
 {
@@ -204,10 +219,12 @@ static int append_reading(struct authban_store *s, const char *key)
 	return add(s, READ, 6, xread, 0);
 }
 
-static int append_all(struct authban_store *s)
+/* Appends what there is to tell: how many commands, or -1. */
+static int append_telling(struct authban_store *s)
 {
 	static struct ab_evidence_record due[TELL_MAX];
 	struct ab_evidence e = authban_records();
+	bool erasing = authban_erase_waits();
 	char key[AB_WIRE_KEY_MAX];
 	size_t n, i;
 
@@ -219,12 +236,10 @@ static int append_all(struct authban_store *s)
 	for(i = 0; i < n; i++)
 		if(tell_one(s, key, &due[i]) < 0)
 			return -1;
-	if(n > 0 || authban_redis_now() >= next_trim) {
-		next_trim = authban_redis_now() + TRIM_MS;
-		if(trim(s, key, n > 0) < 0)
-			return -1;
-	}
-	return append_reading(s, key);
+	if(n == 0 && authban_redis_now() < next_trim)
+		return erasing;
+	next_trim = authban_redis_now() + TRIM_MS;
+	return trim(s, key, n > 0) < 0 ? -1 : 1;
 }
 
 /* --- hearing --- */
@@ -251,6 +266,8 @@ static void hear_one(struct authban_store *s, const char *bytes, size_t len)
 		s->sync->stats.dropped[AB_WIRE_RANGE]++;
 		return;
 	}
+	if(is_erased(&news.r, now))
+		return;
 	age = now > news.r.last ? (now - news.r.last) / 1000 : 0;
 	if(age >= (uint64_t)authban_params.evidence_ttl)
 		return;
@@ -317,7 +334,7 @@ void authban_testimony_soon(int64_t ms)
 		next_work = at;
 }
 
-/* All that is there, before an erasure empties the stream. 0 or -1. */
+/* All that is there. 0 or -1. */
 static int hear_all(struct authban_store *s, int64_t deadline)
 {
 	char key[AB_WIRE_KEY_MAX];
@@ -330,7 +347,7 @@ static int hear_all(struct authban_store *s, int64_t deadline)
 		if(append_reading(s, key) < 0
 				|| authban_store_run(s, got, s, deadline) < 0)
 			return -1;
-	} while(more && ++rounds < ROUNDS);
+	} while(more && authban_erase_waits() && ++rounds < ROUNDS);
 	return 0;
 }
 
@@ -338,15 +355,17 @@ int authban_testimony_work(struct authban_store *s)
 {
 	struct ab_evidence e = authban_records();
 	int64_t now = authban_redis_now(), deadline = now + AUTHBAN_STORE_DEADLINE;
-	bool erased = authban_erase_waits();
+	int n;
 
 	if(authban_params.evidence == 0 || now < off_until
-			|| (now < next_work && !erased))
+			|| (now < next_work && !authban_erase_waits()))
 		return 0;
-	if(erased && hear_all(s, deadline) < 0)
+	/* first: what others have erased is not told, and what they have told of it, and
+	 * nobody has heard, is not emptied out with our own */
+	if(hear_all(s, deadline) < 0)
 		return -1;
-	more = false;
-	if(append_all(s) < 0 || authban_store_run(s, got, s, deadline) < 0) {
+	n = now < off_until ? 0 : append_telling(s);
+	if(n < 0 || (n > 0 && authban_store_run(s, got, s, deadline) < 0)) {
 		/* nobody knows what of it arrived */
 		ab_evidence_tell_again(&e);
 		return -1;

@@ -16,6 +16,7 @@
 #define BUCKETS_MAX \
 	16 /* of the map, looked at in one go: all in a quarter of an hour */
 #define FIELDS_MANY 2000 /* in one go: then fewer buckets */
+#define LOG_LEAST 3600	 /* s: nobody who is connected is so far behind */
 #define TRIM (-2)		 /* tag */
 
 static int64_t next_work;
@@ -31,7 +32,10 @@ static bool seen(const struct authban_store *s, unsigned b)
 static int trim_log(struct authban_store *s)
 {
 	uint64_t now = authban_now().cluster_ms;
-	uint64_t ttl = (uint64_t)authban_params.evidence_ttl * 1000;
+	int keep = authban_params.evidence_ttl > LOG_LEAST
+					   ? authban_params.evidence_ttl
+					   : LOG_LEAST;
+	uint64_t ttl = (uint64_t)keep * 1000;
 	char key[AB_WIRE_KEY_MAX], before[24];
 	const char *argv[] = {"XTRIM", key, "MINID", before};
 	size_t len[] = {5, 0, 5, 0};

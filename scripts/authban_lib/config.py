@@ -11,8 +11,10 @@ DEFAULT = "/etc/authban/report.conf"
 STATE = "/var/lib/authban/reported.json"
 
 Party = collections.namedtuple("Party", "org contact domain")
-Config = collections.namedtuple("Config", "reporter sender rpc state map_file aws_file asn_file contacts targets")
-Config.__doc__ = """contacts: {provider's name in lower case, or "as64500": mailbox or URL};
+Cluster = collections.namedtuple("Cluster", "url password_file key_file prefix")
+Config = collections.namedtuple("Config", "reporter sender rpc state map_file aws_file asn_file contacts targets"
+                                " cluster", defaults=(None,))
+Config.__doc__ = """cluster: where Redis is, each "" when it is not told; contacts: {provider's name in lower case, or "as64500": mailbox or URL};
 targets: {our address as the proxy sees it: the one that the Internet sees}."""
 
 EXAMPLE = """\
@@ -28,6 +30,10 @@ domain = example.org
 [source]
 # a proxy's jsonrpcs socket or an http URL; several lines for several proxies
 rpc = /run/kamailio/kamailio_rpc.sock
+# or what all proxies of a cluster have told Redis, without samples
+# redis = redis://authban@192.0.2.10:6379/0
+# redis_password_file = /etc/kamailio/redis-password
+# cluster_key_file = /etc/kamailio/cluster-key
 state = /var/lib/authban/reported.json
 
 [providers]
@@ -46,7 +52,7 @@ AS64500 = abuse@provider.example
 """
 
 _KNOWN = {"reporter": ("org", "contact", "domain"), "sender": ("org", "contact", "domain"),
-          "source": ("rpc", "state"), "providers": ("map", "aws_ranges", "asn_database"),
+          "source": ("rpc", "state", "redis", "redis_password_file", "cluster_key_file", "redis_prefix"), "providers": ("map", "aws_ranges", "asn_database"),
           "contacts": None, "targets": None}
 _MAILBOX = re.compile(r"[A-Za-z0-9._%+=-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+", re.ASCII)
 _DOMAIN = re.compile(r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -84,7 +90,9 @@ def read(path):
 
     return Config(reporter, sender, value("source", "rpc").split(), value("source", "state") or STATE,
                   _file(value("providers", "map"), path), _file(value("providers", "aws_ranges"), path),
-                  _file(value("providers", "asn_database"), path), _contacts(parser, path), _targets(parser, path))
+                  _file(value("providers", "asn_database"), path), _contacts(parser, path), _targets(parser, path),
+                  Cluster(value("source", "redis"), _file(value("source", "redis_password_file"), path),
+                          _file(value("source", "cluster_key_file"), path), value("source", "redis_prefix")))
 
 
 def _refuse_unknown(parser, path):

@@ -6,7 +6,7 @@ import os
 import sys
 
 from . import VERSION, Problem, say
-from . import asn, bundle, config, contacts, evidence, files, incidents, providers, rpc, timestamp
+from . import asn, bundle, cluster, config, contacts, evidence, files, incidents, providers, rpc, timestamp
 from .reported import Reported
 
 DESCRIPTION = """\
@@ -35,6 +35,7 @@ examples:
   authban-report incidents --since 24h
   authban-report --since 24h --provider "Example Hosting" --dry
   authban-report --since 24h --out /var/lib/authban/reports
+  authban-report --redis redis://192.0.2.10 --cluster-key-file /etc/kamailio/cluster-key --dry
   kamctl rpc authban.evidence 50 | authban-report --from - --dry
 """ % (config.DEFAULT, config.STATE)
 
@@ -48,6 +49,11 @@ def arguments():
     parser.add_argument("--config", metavar="FILE", help="reporter, sender, contacts (%s)" % config.DEFAULT)
     parser.add_argument("--rpc", metavar="PLACE", action="append",
                         help="a proxy: the unix socket of jsonrpcs or an http URL; repeatable (%s)" % rpc.DEFAULT)
+    parser.add_argument("--redis", metavar="URL",
+                        help="what all proxies of a cluster have told Redis, without samples (with --cluster-key-file)")
+    parser.add_argument("--redis-password-file", metavar="FILE", help="instead of a password in the URL")
+    parser.add_argument("--redis-prefix", metavar="NAME", help="redis_prefix of the proxies (%s)" % cluster.PREFIX)
+    parser.add_argument("--cluster-key-file", metavar="FILE", help="that of the proxies: only what it signs is read")
     parser.add_argument("--from", metavar="FILE", action="append", dest="saved",
                         help="a saved answer of authban.evidence instead of a proxy; - is stdin; repeatable")
     parser.add_argument("--since", metavar="TIME", help="only who failed since then: 24h, 7d, 2026-01-31, ISO time")
@@ -114,7 +120,7 @@ def offenders(rows, book, reported, options):
     """Offender of each row, with why it is not reported; only of the provider that was asked for."""
     found = []
     for row in rows:
-        skip = evidence.why_not(row) or ("it was reported before" if reported.knows(row) else None)
+        skip = evidence.why_not(row, options.test) or ("it was reported before" if reported.knows(row) else None)
         # nobody is asked about an address that will not be reported
         provider = book.find(row.address, look_up=skip is None)
         if not options.provider or options.provider.lower() in provider.name.lower():
@@ -176,15 +182,30 @@ def _settings(options):
 
 
 def _rows(options, settings, at):
-    if options.saved and options.rpc:
-        raise Problem("--from and --rpc exclude each other")
-    places = options.rpc or (settings.rpc if settings else None) or [rpc.DEFAULT]
+    told = settings.cluster if settings and settings.cluster else config.Cluster("", None, None, "")
+    url = options.redis or told.url
+    if options.saved and (options.rpc or options.redis):
+        raise Problem("--from excludes --rpc and --redis")
+    # who names a Redis alone means no proxy
+    places = options.rpc or (settings.rpc if settings and not options.redis else None) or ([] if url else [rpc.DEFAULT])
     if options.saved:
         sources = [rpc.read_saved(path) for path in options.saved]
     else:
         sources = [rpc.pages(rpc.connect(place), "authban.evidence") for place in places]
+        # behind the proxies' own words, which have samples
+        if url and not (options.rpc and not options.redis):
+            sources.append(_of_cluster(url, options, told))
     since = timestamp.since(options.since, at) if options.since else None
     return evidence.choose(evidence.fetch(sources, at, warn), since, options.ip)
+
+
+def _of_cluster(url, options, told):
+    key_file, password = options.cluster_key_file or told.key_file, options.redis_password_file or told.password_file
+    if not key_file:
+        raise Problem("--redis needs --cluster-key-file: without it nobody knows who has written what is there")
+    with cluster.Stream(url, files.read_secret(password, 1) if password else None) as stream:
+        return cluster.rows(stream, cluster.read_keys(key_file), warn,
+                            options.redis_prefix or told.prefix or cluster.PREFIX)
 
 
 def _book(options, settings, fetcher):

@@ -25,6 +25,11 @@ def parse(text):
     return moment + datetime.timedelta(microseconds=int((fraction + "000000")[:6]))
 
 
+def from_ms(number):
+    """Milliseconds since 1970."""
+    return datetime.datetime.fromtimestamp(number // 1000, UTC) + datetime.timedelta(milliseconds=number % 1000)
+
+
 def print_ms(moment):
     """2026-01-31T12:00:00.123Z"""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + "%03dZ" % (moment.microsecond // 1000)

@@ -219,7 +219,8 @@ def test_no_forged_address_is_in_any_file(scene):
 
 
 @pytest.mark.parametrize("shown, printed, left", [
-    ("a\nc\n", "a\nb\nc\n", []), ("c\na\n", "a\nb\nc\n", ["a"]), ("x ... z", "x y z", []), ("x ... z", "x y", ["x ... z"]),
+    ("a\nc\n", "a\nb\nc\n", []), ("c\na\n", "a\nb\nc\n", ["a"]), ("x ... z", "x y z", []),
+    ("x ... z", "x y", ["x ... z"]),
     ("at 2026-01-31T12:00:00.000Z", "at 2027-02-01T00:00:00Z", []), ("failures: 8", "failures: 9", ["failures: 8"])])
 def test_control_what_is_compared(shown, printed, left):
     assert missing(shown, printed) == left

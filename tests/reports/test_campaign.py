@@ -4,13 +4,20 @@
 The providers are those of 2010: ten instances at a cloud that publishes its ranges, ten at a small one that
 only the operator's own map knows. Forged packets beside them must appear nowhere.
 """
+import base64
 import concurrent.futures
+import copy
+import csv
+import email
+import email.policy
+import io
 import json
 import re
 import subprocess
 
 import pytest
 
+from lib import xarf_fields
 from lib.kamailio import Proxy, REALM
 from lib.netns import Net
 from lib.rawudp import Forger
@@ -48,10 +55,23 @@ def forge(net, proxy):
     """Wrong passwords in the name of the cloud's other addresses, with a token of the attacker's own."""
     with Guesser("alice", proxy.target, source=SMALL[0], netns=net[host(SMALL[0])], timeout=2) as guesser:
         challenge = guesser.challenge()
-        packets = [guesser.build([guesser.answer_header(challenge, "forged-%d" % n)]) for n in range(FORGED)]
+        headers = [guesser.answer_header(challenge, "forged-%d" % n) for n in range(FORGED)]
+        packets = [guesser.build([header]) for header in headers]
         with Forger(net[host(SMALL[0])]) as forger:
             forger.send(lambda n: ("192.0.2.%d" % (200 + n % 20), 5060), proxy.target, packets, rate=1000)
     wait_for(lambda: proxy.authban()["unproven"] >= 0.9 * FORGED, 5, "the forged packets arrive")
+    responses = [re.search('response="(\\w+)"', header[1]).group(1) for header in headers]
+    return {challenge["nonce"], challenge["opaque"], *responses}
+
+
+def own_guess(net, proxy):
+    """One wrong password with all that SIP needs, from one of the sources: what must not be in a report of it."""
+    with Guesser("alice", proxy.target, source=SMALL[0], netns=net[host(SMALL[0])], timeout=2) as guesser:
+        challenge = guesser.challenge()
+        header = guesser.answer_header(challenge, WORDS[0])
+        guesser.link.send(guesser.build([header]))
+        wait_for(lambda: proxy.authban()["failures"] == 1, 3, "it is counted")
+    return {challenge["nonce"], challenge["opaque"], re.search('response="(\\w+)"', header[1]).group(1)}
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +79,7 @@ def attacked(net):
     """The proxy after the attack."""
     with Proxy(host=PROXY, netns=net["proxy"], node="proxy-of-the-test",
                defines={"AB_THRESHOLD": THRESHOLD, "AB_NET_SOURCES": 8, "AB_USER_SOURCES": 50}) as proxy:
-        forge(net, proxy)
+        proxy.secrets = forge(net, proxy) | own_guess(net, proxy)
         with concurrent.futures.ThreadPoolExecutor(EACH) as pool:
             cracks = list(pool.map(lambda address: run_svcrack(
                 proxy.target, "alice", WORDS, netns=net[host(address)], silence=1, deadline=20), CLOUD + SMALL))
@@ -117,6 +137,59 @@ def test_each_source_is_reported_once(office, attacked):
     assert "nothing to report" in again.stdout and written(office) == files
 
 
+def test_each_report_is_valid_by_the_official_schema(office):
+    folder = xarf_fields.schema_folder()
+    if not folder:
+        pytest.skip("no XARF schema: set XARF_SCHEMA, or put it into ../shared/xarf")
+    office()
+    problems = xarf_fields.official(folder)
+    reports = [json.loads(text) for name, text in written(office).items() if name.endswith(".xarf.json")]
+    reports += [json.loads(text)["report"]["xarf"] for name, text in written(office).items()
+                if name.endswith(".aws.json")]
+    assert len(reports) == 3 * EACH and [problems(report) for report in reports if problems(report)] == []
+    for field in xarf_fields.REQUIRED:
+        for report in reports:
+            spoiled = copy.deepcopy(report)
+            del spoiled[field]
+            assert problems(spoiled) and xarf.faults(spoiled), "control: without %s it is not valid" % field
+    print("\ncampaign: %d reports validate against the official schema, without any of %d fields none does" % (
+        len(reports), len(xarf_fields.REQUIRED)))
+
+
+def test_the_csv_and_the_mails_parse_back(office, attacked):
+    office()
+    rows = {row["address"]: row for row in rpc.pages(rpc.connect(attacked.rpc_socket), "authban.evidence")}
+    lines = [line for name, text in written(office).items() if name.endswith(".csv")
+             for line in csv.DictReader(io.StringIO(text, newline=""))]
+    assert sorted(line["source_ip"] for line in lines) == sorted(CLOUD + SMALL)
+    for line in lines:
+        row = rows[line["source_ip"]]
+        assert (int(line["source_port"]), int(line["failed_attempts"]), line["first_seen_utc"], line["transport"]) == (
+            row["port"], row["failures"], row["first"], "udp")
+    mails = [email.message_from_string(text, policy=email.policy.default)
+             for name, text in written(office).items() if name.endswith(".eml")]
+    assert len(mails) == EACH and {mail["To"] for mail in mails} == {"abuse@one.example"}
+    for mail in mails:
+        text, feedback, attached = mail.iter_parts()
+        report = json.loads(attached.get_content())
+        assert not mail.defects and feedback.get_content_type() == "message/feedback-report"
+        assert report["source_identifier"] in SMALL and report["source_identifier"] in text.get_content()
+    tokens = [json.loads(text)["clientToken"] for name, text in written(office).items() if name.endswith(".aws.json")]
+    assert len(set(tokens)) == len(tokens) == EACH
+    print("\ncampaign: %d lines of CSV, %d mails, %d requests for AWS parse back" % (
+        len(lines), len(mails), len(tokens)))
+
+
+def test_the_client_token_stays(office):
+    """Whoever loses what was reported writes the same request again, and AWS takes it as one."""
+    office("--provider", "amazon")
+    first = {name: json.loads(text)["clientToken"] for name, text in written(office).items() if ".aws." in name}
+    office.desk.state = office.desk.path("another.json")
+    assert "10 reports written" in office("--provider", "amazon").stdout
+    again = {name: json.loads(text)["clientToken"] for name, text in written(office).items() if ".aws." in name}
+    assert again == first and len(first) == EACH
+
+
 def test_one_provider_alone(office):
     assert "10 reports written" in office("--provider", "amazon").stdout
     assert "10 reports written" in office().stdout
@@ -126,10 +199,13 @@ def test_nothing_of_users_or_passwords_is_in_any_file(office, attacked):
     office()
     files = dict(office.desk.written())
     from test_nothing_private import leaks
-    assert files and leaks(files, ["alice", *WORDS, REALM, attacked.node, "forged-"]) == set()
+    words = ["alice", *WORDS, REALM, attacked.node, "forged-", *attacked.secrets]
+    assert files and leaks(files, words) == set()
     name, data = next(iter(files.items()))
-    assert leaks({name: data + b"YWxpY2UgYW5kIHdvcmQtMS1vZi10aGUtbGlzdA=="}, ["alice", WORDS[1]]) == {
-        (name, "alice"), (name, WORDS[1])}, "control: the search finds them in base64"
+    for word in ("alice", WORDS[1], *list(attacked.secrets)[:3]):
+        put = data + base64.b64encode(("a %s of this test" % word).encode())
+        assert leaks({name: put}, words) == {(name, word)}, "control: the search finds it in base64"
+    print("\ncampaign: %d words searched for in %d files" % (len(words), len(files)))
 
 
 @pytest.mark.parametrize("form", ["plain", "nft", "crowdsec", "stix"])

@@ -133,3 +133,14 @@ def test_a_test_report_names_nobody(desk):
         assert report["source_identifier"] in ("192.0.2.1", "2001:db8::1"), name
         assert "203.0.113" not in json.dumps(report)
     assert not os.path.exists(desk.state), "a test is not remembered"
+
+
+def test_a_trial_can_be_made_in_a_laboratory(desk):
+    """A private address is never reported, and a trial names none of ours."""
+    rows = [elsewhere("10.1.2.3")]
+    status, out, _ = desk.report(rows)
+    assert status == 0 and "nothing to report" in out
+    status, out, errors = desk.report(rows, "--test")
+    assert status == 0 and "1 report written" in out, errors
+    for name, data in desk.written().items():
+        assert "10.1.2.3" not in name and b"10.1.2.3" not in data

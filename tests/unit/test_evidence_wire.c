@@ -183,7 +183,7 @@ static void told_is_at_the_ban_and_once_a_minute(void **state)
 	assert_int_equal(due(161), 0); /* too soon */
 	assert_int_equal(due(162), 1);
 	ab_evidence_unban(&ledger, &p);
-	assert_int_equal(due(300), 1); /* an unban is news too */
+	assert_int_equal(due(163), 1); /* an unban is news too, and does not wait */
 	ab_evidence_tell_again(&ledger);
 	assert_int_equal(due(301), 0); /* it has no ban any more */
 	/* what came from others is not told on */
