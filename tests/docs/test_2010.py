@@ -21,7 +21,7 @@ import pytest
 from lib import ROOT, SCRIPTS
 from lib.kamailio import Proxy
 from lib.netns import Net
-from lib.offenders import Desk
+from lib.offenders import CAMPAIGN_KEY, Desk
 from lib.rawudp import Forger
 from lib.redis import Redis
 from lib.sip import Guesser, Phone
@@ -87,7 +87,7 @@ class Scene:
         for prefix in ("192.0.2.0/24", "203.0.113.0/24"):
             self._route("proxy", prefix)
         redis = stack.enter_context(Redis())
-        key = proxies.write_secret(os.path.join(redis.folder, "cluster-key"))
+        key = proxies.write_secret(os.path.join(redis.folder, "cluster-key"), CAMPAIGN_KEY)
         self.proxies = [stack.enter_context(Proxy(
             host=PROXY, port=port, netns=self.net["proxy"], node=name, redis=redis.unix_url, key_file=key,
             defines={"AB_NET_SOURCES": 8, "AB_USER_SOURCES": 20})) for name, port in (

@@ -15,6 +15,9 @@ from . import SCRIPTS
 AT = datetime.datetime(2026, 1, 31, 12, 0, tzinfo=datetime.timezone.utc)
 
 # What must not leave, in places where it could: a readable user, and an attacker's own words
+# Sources of a network are estimated by keyed hashes; with this key ten addresses from .10 on of the two networks
+# of the campaigns are more than net_sources (8) and not half as many again.
+CAMPAIGN_KEY = "the-cluster-key-of-the-campaigns-6"
 USERS = ["alice", "bob-4711", "+4930123456"]
 PASSWORD, NONCE = "hunter2-the-password", "Y2ZjMDgyNzU4YzM4MjA1N2Y5NmE4MDQ5ZjE3"
 RESPONSE = "6629fae49393a05397450978507c4ef1"

@@ -20,6 +20,7 @@ import pytest
 from lib import xarf_fields
 from lib.kamailio import Proxy, REALM
 from lib.netns import Net
+from lib.offenders import CAMPAIGN_KEY
 from lib.rawudp import Forger
 from lib.sip import Guesser
 from lib.svcrack import run_svcrack
@@ -78,6 +79,7 @@ def own_guess(net, proxy):
 def attacked(net):
     """The proxy after the attack."""
     with Proxy(host=PROXY, netns=net["proxy"], node="proxy-of-the-test",
+               extra='modparam("authban", "cluster_key", "%s")' % CAMPAIGN_KEY,
                defines={"AB_THRESHOLD": THRESHOLD, "AB_NET_SOURCES": 8, "AB_USER_SOURCES": 50}) as proxy:
         proxy.secrets = forge(net, proxy) | own_guess(net, proxy)
         with concurrent.futures.ThreadPoolExecutor(EACH) as pool:
