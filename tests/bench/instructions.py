@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Instructions of a real Kamailio's UDP worker for one datagram, by callgrind: the same on a noisy machine.
+
+Kamailio runs in valgrind, a flood of N and a flood of 4 N datagrams in runs of their own; the difference is what
+3 N datagrams need, without the start. The kernel's part is not in it.
+"""
+import concurrent.futures
+import glob
+import os
+import re
+import shutil
+import time
+
+import proxy
+
+proxies = proxy.proxies
+ROUTES = ("floor", "noop", "get", "inc", "idiom", "pike", "check", "early", "check_counted", "early_counted")
+SOURCES = 2000
+DATAGRAMS = 1000  # N
+RATE = 1000
+AT_ONCE = 2
+START_SECONDS = 90
+
+
+class Counted(proxy.Server):
+    """A Kamailio in callgrind."""
+
+    def __init__(self, route, module):
+        super().__init__(route, "fm", module, fill=SOURCES)
+        self.command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=%s/cg.%%p" % self.folder,
+                        "--log-file=%s/valgrind.%%p" % self.folder, *self.command]
+
+    def ready(self, processor):
+        proxies.wait_until(lambda: not self.process.alive() or proxies.rpc_answers(self.rpc_socket), START_SECONDS,
+                           self.route + " answers in callgrind")
+        super().ready(processor)
+
+    def drain(self):
+        proxies.wait_until(lambda: self._socket()[0] == 0, 60, self.route + " has read everything")
+        self.idle(30, 0.2)
+
+    def instructions(self):
+        """All that the worker has needed; ends it."""
+        self.process.stop(60)
+        found = glob.glob("%s/cg.%d" % (self.folder, self.worker))
+        proxies.wait_until(lambda: found and os.path.getsize(found[0]), 10, "callgrind's file")
+        with open(found[0], encoding="utf-8", errors="replace") as text:
+            return int(re.search(r"(?m)^(?:summary|totals): (\d+)", text.read()).group(1))
+
+
+def _run(build, route, module, datagrams, processor):
+    server = Counted(route, module)
+    step = proxy.STEP if route in proxy.COUNTED else 1
+    flood = proxy.Flood("listed", proxy.LISTED, SOURCES, datagrams, step=step)
+    sender = proxy.Sender(build, processor)
+    try:
+        server.start()
+        server.ready(processor)
+        sender.blast(server, flood, datagrams, RATE)
+        server.drain()
+        if server.drops():
+            raise proxies.StartError("%s lost %d datagrams in callgrind" % (route, server.drops()))
+        if route in proxy.OURS and server.blocked() < datagrams:
+            raise proxies.StartError("%s dropped %d of %d in callgrind" % (route, server.blocked(), datagrams))
+        time.sleep(0.2)
+        return server.instructions()
+    finally:
+        server.close()
+
+
+def of_route(build, route, module, processor):
+    """Instructions a datagram."""
+    once, more = (_run(build, route, module, n, processor) for n in (DATAGRAMS, 4 * DATAGRAMS))
+    return (more - once) / (3 * DATAGRAMS)
+
+
+def measure(build, module, say):
+    """{route: instructions a datagram of one of SOURCES listed sources}; None: valgrind is missing."""
+    if not shutil.which("valgrind"):
+        return None
+    say("instructions of the whole proxy")
+    processors = sorted(os.sched_getaffinity(0))
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        waiting = {route: pool.submit(of_route, build, route, module, processors[n % len(processors)])
+                   for n, route in enumerate(ROUTES)}
+        return {route: future.result() for route, future in waiting.items()}
