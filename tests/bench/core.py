@@ -10,7 +10,7 @@ BENCH = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(BENCH))
 PARTS = ("bench_address", "bench_machine", "subjects", "peer_chain", "peer_htable", "peer_pike")
 PROGRAMS = ("core", "memory", "attack", "flood", "crash", "growth")
-ALONE = ("blast", "knock", "receiver", "storm")
+ALONE = ("blast", "knock", "receiver")
 FLAGS = ("-std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes"
          " -Wformat=2 -Wundef -Wpointer-arith -Wvla -Wimplicit-fallthrough").split()
 SUBJECTS = ("noop", "noop-text", "authban", "chain", "htable17", "htable14", "pike")
