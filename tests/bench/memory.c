@@ -9,6 +9,10 @@
  */
 #include "bench.h"
 
+#include "ab_evidence.h"
+#include "ab_feeds.h"
+#include "ab_recent.h"
+
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,6 +161,10 @@ static void measure_bytes(void)
 	say("bytes_per_source", (double)ab_table_bytes(slots) / (0.8 * slots));
 	say("mbytes_1m_sources", (double)ab_table_bytes(1250000) / 1e6);
 	say("mbytes_1m_slots", (double)ab_table_bytes(1u << 20) / 1e6);
+	say("bytes_a_slot", (double)ab_table_bytes(262144) / 262144);
+	say("bytes_a_fact", (double)ab_recent_bytes(262144) / 262144);
+	say("bytes_an_offender", (double)ab_evidence_bytes(4096) / 4096);
+	say("bytes_a_feed", (double)ab_feeds_bytes(131072) / 131072);
 	say("mbytes_default", (double)ab_table_bytes(262144) / 1e6);
 }
 

@@ -77,6 +77,12 @@ class Server:
             os.path.join(BENCH, "proxy.cfg"), defines, ["-m", "512", "-M", "16", *ALLOCATORS[allocator]])
         self.process = self.worker = None
 
+    def write(self, name, text):
+        path = os.path.join(self.folder, name)
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(text)
+        return path
+
     def start(self):
         with open(self.log_path, "ab") as log:
             self.process = proxies.Process(self.command, self.route, stdout=log, stderr=log,

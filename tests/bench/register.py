@@ -71,12 +71,6 @@ class Registrar(proxy.Server):
         self.command = proxies.kamailio_command(
             path, defines, ["-n", "1", "-m", "256", "-M", "16", *ALLOCATORS[allocator]])
 
-    def write(self, name, text):
-        path = os.path.join(self.folder, name)
-        with open(path, "w", encoding="utf-8") as out:
-            out.write(text)
-        return path
-
     def write_stock(self, route, module, database):
         # it stores hashes, as most sites do
         more = 'modparam("auth_db", "password_column", "ha1")'
