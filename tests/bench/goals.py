@@ -187,13 +187,14 @@ def _proxy_note(costs, counts, allocator, flood, above, below):
         least = proxy_ratio(costs, allocator, peers, floor, below)
         if least:
             note.append("a module that drops everything: %.2f" % least.median)
-    if counts and above in counts and below in counts:
+    counts = (counts or {}).get(allocator, {})
+    if above in counts and below in counts:
         note.append("instructions in the worker: %.2f" % (counts[above] / counts[below]))
     return "; ".join(note)
 
 
 def proxy_goals(costs, counts=None):
-    """counts: {route: instructions a datagram}"""
+    """counts: {allocator: {route: instructions a datagram}}"""
     found = []
     for row, what, limit, allocator, flood, above, below in PROXY_GOALS:
         # what has not met that flood met the other one in the same repeat

@@ -14,7 +14,8 @@ import time
 import proxy
 
 proxies = proxy.proxies
-ROUTES = ("floor", "noop", "get", "inc", "idiom", "pike", "check", "early", "check_counted", "early_counted")
+ROUTES = {"fm": ("floor", "noop", "get", "inc", "idiom", "pike", "check", "early", "check_counted", "early_counted"),
+          "default": ("noop", "idiom", "pike", "check", "early")}
 SOURCES = 2000
 DATAGRAMS = 1000  # N
 RATE = 1000
@@ -25,8 +26,8 @@ START_SECONDS = 90
 class Counted(proxy.Server):
     """A Kamailio in callgrind."""
 
-    def __init__(self, route, module):
-        super().__init__(route, "fm", module, fill=SOURCES)
+    def __init__(self, route, allocator, module):
+        super().__init__(route, allocator, module, fill=SOURCES)
         self.command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=%s/cg.%%p" % self.folder,
                         "--log-file=%s/valgrind.%%p" % self.folder, *self.command]
 
@@ -48,8 +49,8 @@ class Counted(proxy.Server):
             return int(re.search(r"(?m)^(?:summary|totals): (\d+)", text.read()).group(1))
 
 
-def _run(build, route, module, datagrams, processor):
-    server = Counted(route, module)
+def _run(build, route, allocator, module, datagrams, processor):
+    server = Counted(route, allocator, module)
     step = proxy.STEP if route in proxy.COUNTED else 1
     flood = proxy.Flood("listed", proxy.LISTED, SOURCES, datagrams, step=step)
     sender = proxy.Sender(build, processor)
@@ -68,19 +69,22 @@ def _run(build, route, module, datagrams, processor):
         server.close()
 
 
-def of_route(build, route, module, processor):
+def of_route(build, route, allocator, module, processor):
     """Instructions a datagram."""
-    once, more = (_run(build, route, module, n, processor) for n in (DATAGRAMS, 4 * DATAGRAMS))
+    once, more = (_run(build, route, allocator, module, n, processor) for n in (DATAGRAMS, 4 * DATAGRAMS))
     return (more - once) / (3 * DATAGRAMS)
 
 
 def measure(build, module, say):
-    """{route: instructions a datagram of one of SOURCES listed sources}; None: valgrind is missing."""
+    """{allocator: {route: instructions a datagram of one of SOURCES listed sources}}; None: valgrind is missing."""
     if not shutil.which("valgrind"):
         return None
-    say("instructions of the whole proxy")
     processors = sorted(os.sched_getaffinity(0))
-    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-        waiting = {route: pool.submit(of_route, build, route, module, processors[n % len(processors)])
-                   for n, route in enumerate(ROUTES)}
-        return {route: future.result() for route, future in waiting.items()}
+    result = {}
+    for allocator, routes in ROUTES.items():
+        say("instructions of the whole proxy, %s allocator" % allocator)
+        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+            waiting = {route: pool.submit(of_route, build, route, allocator, module, processors[n % len(processors)])
+                       for n, route in enumerate(routes)}
+            result[allocator] = {route: future.result() for route, future in waiting.items()}
+    return result

@@ -41,7 +41,7 @@ def _named(book):
 
 def _start_largest(module, megabytes):
     """(whether it came up, its log)."""
-    server = proxy.Server("noop", "fm", module, fill=0)
+    server = proxy.Server("check", "fm", module, fill=0)
     config = server.write("large.cfg", '#!KAMAILIO\ninclude_file "%s/proxy.cfg"\nmodparam("authban", "size", %d)\n' % (
         proxy.BENCH, LARGEST))
     command = list(server.command)

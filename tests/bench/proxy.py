@@ -94,9 +94,10 @@ class Server:
                            self.route + " answers")
         if not self.process.alive():
             raise proxies.StartError("%s ended: %s" % (self.route, self.log()[-1500:]))
-        for row in proxies.rpc_call(self.rpc_socket, "core.psx"):
-            if row["DSC"].startswith("udp receiver"):
-                self.worker = row["PID"]
+        processes = {row["PID"]: row["DSC"] for row in proxies.rpc_call(self.rpc_socket, "core.psx")}
+        self.worker = next(pid for pid, name in processes.items() if name.startswith("udp receiver"))
+        if self.fill:
+            proxies.wait_until(lambda: "sources are listed" in self.log(), 60, self.route + " has its sources")
         self.idle(30)
         self.verify_fill()
         os.sched_setaffinity(self.worker, {processor})

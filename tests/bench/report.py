@@ -127,9 +127,10 @@ def redis_table(rows):
 def counts_table(counts):
     if not counts:
         return "Instructions of the whole proxy were not counted: valgrind is not installed."
-    rows = [[ROUTE_NAMES[route], "%.0f" % count, "%.2f" % (count / counts["noop"])] for route, count in counts.items()]
-    return table(["route, fm, one of %s banned sources" % "2,000", "instructions a datagram", "against the empty route"],
-                 rows)
+    rows = [[allocator, ROUTE_NAMES[route], "%.0f" % count, "%.2f" % (count / found["noop"])]
+            for allocator, found in counts.items() for route, count in found.items()]
+    return table(["allocator", "route, one of 2,000 banned sources", "instructions a datagram",
+                  "against the empty route"], rows)
 
 
 def tcp_tables(costs):

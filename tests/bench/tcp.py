@@ -6,6 +6,7 @@ it. Connections of banned sources come one after the other; what differs is what
 """
 import os
 import subprocess
+import time
 
 import proxy
 
@@ -13,6 +14,7 @@ proxies = proxy.proxies
 ROUTES = ("noop", "idiom", "pike", "check", "close")
 OURS = ("check", "close")
 RATE = 1000
+TIMERS_NS = 200_000
 # Requests in each connection: one, and as many as an attacker gets in until it is closed.
 PATTERNS = {"one request": 1, "20 requests": 20}
 
@@ -60,6 +62,15 @@ class StreamServer(proxy.Server):
         if self.route not in OURS:
             return 0
         return int(proxies.rpc_call(self.rpc_socket, "cnt.grp_get_all", ["authban"])["blocked"])
+
+    def idle(self, seconds, pause=0.1):
+        """The main TCP process never rests altogether: its timers are not waited for."""
+        deadline, last = time.monotonic() + seconds, 0
+        while self.cpu_ns() - last > TIMERS_NS:
+            last = self.cpu_ns()
+            if time.monotonic() > deadline:
+                raise proxies.StartError(self.route + " does not come to rest")
+            time.sleep(pause)
 
 
 def sum_of(pids):
@@ -130,5 +141,5 @@ def measure(build, module, repeats, short, say):
     result = {}
     for allocator in ("fm",) if short else proxy.ALLOCATORS:
         say("tcp: %s allocator" % allocator)
-        result[allocator] = measure_one(build, allocator, module, repeats, 300 if short else 1000)
+        result[allocator] = measure_one(build, allocator, module, repeats, 300 if short else 500)
     return result
