@@ -205,12 +205,17 @@ def proxy_goals(costs, counts=None):
     return found
 
 
-def register_goals(costs):
-    """A failed registration with everything on."""
-    return [Goal("registration", "a failed one, authban against no defence (%s configuration, %s allocator)" % which,
-                 1.05, ratios(runs["authban"], runs["plain"]),
-                 note="htable's counter: %.2f" % ratios(runs["htable"], runs["plain"]).median)
-            for which, runs in costs.items()]
+def register_goals(costs, counts=None):
+    """A failed registration with everything on; counts: {allocator: {route: instructions}} of the stock one."""
+    found = []
+    for which, runs in costs.items():
+        note = "htable's counter: %.2f" % ratios(runs["htable"], runs["plain"]).median
+        some = (counts or {}).get(which[1])
+        if some and which[0] == "stock":
+            note += "; instructions: %.2f, htable's %.2f" % tuple(some[r] / some["plain"] for r in ("authban", "htable"))
+        found.append(Goal("registration", "a failed one, authban against no defence (%s configuration, %s allocator)" % which,
+                          1.05, ratios(runs["authban"], runs["plain"]), note=note))
+    return found
 
 
 def storm_goals(data):

@@ -12,6 +12,7 @@ import shutil
 import time
 
 import proxy
+import register
 
 proxies = proxy.proxies
 ROUTES = {"fm": ("floor", "noop", "get", "inc", "idiom", "pike", "check", "early", "check_counted", "early_counted"),
@@ -19,15 +20,16 @@ ROUTES = {"fm": ("floor", "noop", "get", "inc", "idiom", "pike", "check", "early
 SOURCES = 2000
 DATAGRAMS = 1000  # N
 RATE = 1000
+PHONES, PHONE_RATE = 100, 80
+ALLOCATORS = ("fm", "default")
 AT_ONCE = 2
 START_SECONDS = 90
 
 
-class Counted(proxy.Server):
-    """A Kamailio in callgrind."""
+class InCallgrind:
+    """Before a kind of Server."""
 
-    def __init__(self, route, allocator, module):
-        super().__init__(route, allocator, module, fill=SOURCES)
+    def wrap(self):
         self.command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=%s/cg.%%p" % self.folder,
                         "--log-file=%s/valgrind.%%p" % self.folder, *self.command]
 
@@ -47,6 +49,22 @@ class Counted(proxy.Server):
         proxies.wait_until(lambda: found and os.path.getsize(found[0]), 10, "callgrind's file")
         with open(found[0], encoding="utf-8", errors="replace") as text:
             return int(re.search(r"(?m)^(?:summary|totals): (\d+)", text.read()).group(1))
+
+
+class Counted(InCallgrind, proxy.Server):
+    """A Kamailio with one of proxy.cfg's routes."""
+
+    def __init__(self, route, allocator, module):
+        super().__init__(route, allocator, module, fill=SOURCES)
+        self.wrap()
+
+
+class CountedRegistrar(InCallgrind, register.Registrar):
+    """The distribution's configuration, that turns away wrong passwords."""
+
+    def __init__(self, route, allocator, module):
+        super().__init__(route, allocator, module, "stock")
+        self.wrap()
 
 
 def _run(build, route, allocator, module, datagrams, processor):
@@ -73,6 +91,45 @@ def of_route(build, route, allocator, module, processor):
     """Instructions a datagram."""
     once, more = (_run(build, route, allocator, module, n, processor) for n in (DATAGRAMS, 4 * DATAGRAMS))
     return (more - once) / (3 * DATAGRAMS)
+
+
+def _attempts(route, allocator, module, rounds, processor):
+    """(instructions, how many wrong passwords)."""
+    server = CountedRegistrar(route, allocator, module)
+    try:
+        server.start()
+        server.ready(processor)
+        members = register.phones(server, PHONES, PHONE_RATE)
+        asked = 0
+        for _ in range(rounds):
+            asked += members[0].crowd.ask(members, rate=PHONE_RATE, quiet=5).count(401)
+        server.drain()
+        return server.instructions(), asked
+    finally:
+        server.close()
+
+
+def of_registration(route, allocator, module, processor):
+    """Instructions of the worker for a wrong password and the next challenge."""
+    (once, few), (more, many) = (_attempts(route, allocator, module, n, processor) for n in (1, 4))
+    if many <= few:
+        raise proxies.StartError("%s answers nobody in callgrind" % route)
+    return (more - once) / (many - few)
+
+
+def registrations(module, say):
+    """{allocator: {route: instructions of a failed registration}}; None: valgrind is missing."""
+    if not shutil.which("valgrind"):
+        return None
+    say("instructions of a failed registration")
+    processors = sorted(os.sched_getaffinity(0))
+    result = {}
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        for allocator in ALLOCATORS:
+            waiting = {route: pool.submit(of_registration, route, allocator, module, processors[n % len(processors)])
+                       for n, route in enumerate(register.ROUTES)}
+            result[allocator] = {route: future.result() for route, future in waiting.items()}
+    return result
 
 
 def measure(build, module, say):

@@ -99,13 +99,14 @@ def attempts(server, members):
     return (server.cpu_ns() - before) / asked
 
 
-def phones(server):
+def phones(server, count=SOURCES, rate=RATE):
+    """Attackers with a challenge each."""
     crowd = Crowd(("127.0.0.1", server.port))
     members = [crowd.member("127.%d.%d.9" % (100 + n // 250, n % 250), "user%d" % n, "wrong", domain=REALM)
-               for n in range(SOURCES)]
+               for n in range(count)]
     for member in members:
         member.crowd = crowd
-    crowd.ask(members, rate=RATE)  # the first challenges
+    crowd.ask(members, rate=rate, quiet=5)  # the first challenges
     return members
 
 

@@ -133,6 +133,15 @@ def counts_table(counts):
                   "against the empty route"], rows)
 
 
+def registrations_table(counts):
+    if not counts:
+        return "Their instructions were not counted: valgrind is not installed."
+    rows = [[allocator, route, "%.0f" % count, "%.2f" % (count / found["plain"])]
+            for allocator, found in counts.items() for route, count in found.items()]
+    return table(["stock configuration, allocator", "route", "instructions a failed registration",
+                  "against no defence"], rows)
+
+
 def tcp_tables(costs):
     text = []
     for allocator, found in costs.items():
