@@ -45,8 +45,8 @@ def floods(short, allocator):
     part = 2 if short else 1
     more = FLOORS if allocator == "fm" else ("floor",)
     found = [Flood("one banned", "127.16.0.1", 1, 14_000 // part, ROUTES + more),
-             Flood("100k banned", LISTED, SOURCES, 20_000 // part, ROUTES + more),
-             Flood("100k banned by failures", LISTED, SOURCES, 20_000 // part, ("noop", *COUNTED), STEP)]
+             Flood("100k banned", LISTED, SOURCES, 14_000 // part, ROUTES + more),
+             Flood("100k banned by failures", LISTED, SOURCES, 14_000 // part, ("noop", *COUNTED), STEP)]
     if not short:
         # pike knows no banned sources, so strangers are what it had before
         found.append(Flood("100k unknown", UNLISTED, SOURCES, 10_000,

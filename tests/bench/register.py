@@ -21,7 +21,7 @@ proxies = proxy.proxies
 ROUTES = ("plain", "htable", "authban")
 CONFIGS = ("stock", "short")
 # Many short turns: the machine is noisy, and neighbours in time see the same noise.
-SOURCES, ROUNDS, RATE, TURNS = 400, 2, 1500, 3
+SOURCES, ROUNDS, RATE, TURNS = 400, 2, 1500, 2
 REALM = "sip.test"
 ALLOCATORS = proxy.ALLOCATORS
 
