@@ -48,7 +48,7 @@ def core_tables(times, processes):
 
 def instructions_table(counts):
     if counts is None:
-        return "Instructions were not counted: valgrind is not installed."
+        return "Instructions were not counted: valgrind is not installed, or see the log."
     rows = [[workload, *("%.0f" % counts[workload][subject] for subject in ("authban",) + PEERS)]
             for workload in counts]
     return table(["instructions an operation (callgrind)", "authban", *PEERS], rows)
@@ -126,7 +126,7 @@ def redis_table(rows):
 
 def counts_table(counts):
     if not counts:
-        return "Instructions of the whole proxy were not counted: valgrind is not installed."
+        return "Instructions of the whole proxy were not counted: valgrind is not installed, or see the log."
     rows = [[allocator, ROUTE_NAMES[route], "%.0f" % count, "%.2f" % (count / found["noop"])]
             for allocator, found in counts.items() for route, count in found.items()]
     return table(["allocator", "route, one of 2,000 banned sources", "instructions a datagram",
@@ -135,7 +135,7 @@ def counts_table(counts):
 
 def registrations_table(counts):
     if not counts:
-        return "Their instructions were not counted: valgrind is not installed."
+        return "Their instructions were not counted: valgrind is not installed, or see the log."
     rows = [[allocator, route, "%.0f" % count, "%.2f" % (count / found["plain"])]
             for allocator, found in counts.items() for route, count in found.items()]
     return table(["stock configuration, allocator", "route", "instructions a failed registration",
