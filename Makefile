@@ -277,9 +277,9 @@ demo: ## an attack on such a proxy, and what the module does
 	scripts/demo
 
 bench: ## measure the module
-	scripts/install-deps --build --run --test
-	$(MAKE) all
-	tests/bench/run
+	scripts/install-deps --build --run --test --bench
+	$(MAKE) all $(CLUSTER_B)/fleet
+	$(PYTHON) tests/bench/run
 
 peers: ## the same threats against pike and htable
 	scripts/install-deps --build --run --test

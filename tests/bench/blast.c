@@ -3,11 +3,11 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * usage: blast PORT FIRST SOURCES BEGIN COUNT RATE PROCESSOR
+ * usage: blast PORT FIRST SOURCES BEGIN COUNT RATE PROCESSOR [STEP]
  *
  * Sends a REGISTER with credentials COUNT times, RATE a second in bursts, to
  * 127.0.0.1:PORT. Its source is one of SOURCES addresses from FIRST (like
- * 127.16.0.1) on, in an order that meets each one once before any comes again;
+ * 127.16.0.1) on, STEP (1) apart, in an order that meets each one once before any comes again;
  * BEGIN is where in that order to begin. One socket: the kernel is told the
  * source with each datagram. Prints how many were sent and the nanoseconds it
  * took. Nothing but loopback can be reached.
@@ -48,7 +48,7 @@ static const char request[] =
 struct plan
 {
 	struct sockaddr_in to;
-	uint32_t first, sources, begin, count, rate;
+	uint32_t first, sources, begin, count, rate, step;
 };
 
 static uint64_t now_ns(void)
@@ -102,7 +102,7 @@ static uint32_t blast(int fd, const struct plan *p)
 	for(i = 0; i < p->count; i++) {
 		uint64_t n = (uint64_t)(p->begin + i) * STRIDE % p->sources;
 
-		sent += send_from(fd, p, p->first + (uint32_t)n) == 0;
+		sent += send_from(fd, p, p->first + (uint32_t)n * p->step) == 0;
 		if(i % BURST != BURST - 1)
 			continue;
 		due += gap;
@@ -139,7 +139,8 @@ int main(int argc, char **argv)
 	uint64_t begin;
 	uint32_t sent;
 
-	if(argc != 8 || inet_pton(AF_INET, argv[2], &first) != 1 || fd < 0)
+	if(argc < 8 || argc > 9 || inet_pton(AF_INET, argv[2], &first) != 1
+			|| fd < 0)
 		return 2;
 	p.to.sin_family = AF_INET;
 	p.to.sin_port = htons((uint16_t)number(argv[1], 65535));
@@ -149,7 +150,10 @@ int main(int argc, char **argv)
 	p.begin = number(argv[4], 1u << 30);
 	p.count = number(argv[5], COUNT_MAX);
 	p.rate = number(argv[6], RATE_MAX);
-	if(p.first >> 24 != 127 || p.sources == 0 || p.rate == 0)
+	p.step = argc == 9 ? number(argv[8], 100) : 1;
+	if(p.first >> 24 != 127
+			|| (p.first + (uint64_t)p.sources * p.step - 1) >> 24 != 127
+			|| p.sources == 0 || p.rate == 0)
 		return 2;
 	pin(number(argv[7], CPU_SETSIZE - 1));
 	begin = now_ns();

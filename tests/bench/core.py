@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Builds and runs the C parts of the benchmark; see core.c, memory.c and attack.c."""
+"""Builds and runs the C parts of the benchmark; see the head of each."""
 import collections
 import os
 import re
@@ -9,7 +9,8 @@ import subprocess
 BENCH = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(BENCH))
 PARTS = ("bench_address", "bench_machine", "subjects", "peer_chain", "peer_htable", "peer_pike")
-PROGRAMS = ("core", "memory", "attack")
+PROGRAMS = ("core", "memory", "attack", "flood", "crash", "growth")
+ALONE = ("blast", "knock", "receiver")
 FLAGS = ("-std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes"
          " -Wformat=2 -Wundef -Wpointer-arith -Wvla -Wimplicit-fallthrough").split()
 SUBJECTS = ("noop", "noop-text", "authban", "chain", "htable17", "htable14", "pike")
@@ -31,7 +32,22 @@ def compile_all(build, out):
     for name in PROGRAMS:
         subprocess.run([compiler, *flags, "-I" + os.path.join(ROOT, "modules", "authban"), "-o",
                         os.path.join(out, name), os.path.join(BENCH, name + ".c"), *source, *objects], check=True)
-    subprocess.run([compiler, *flags, "-o", os.path.join(out, "blast"), os.path.join(BENCH, "blast.c")], check=True)
+    for name in ALONE:
+        subprocess.run([compiler, *flags, "-o", os.path.join(out, name), os.path.join(BENCH, name + ".c")], check=True)
+    compile_module(compiler, build, out)
+
+
+def compile_module(compiler, build, out):
+    """A Kamailio module with the flags of the project's own, where that was built."""
+    source = os.path.join(build, "ksrc")
+    if not os.path.exists(source):
+        return
+    with open(source, encoding="utf-8") as text:
+        kamailio = text.read().strip()
+    subprocess.run([compiler, "-std=gnu11", "-D_GNU_SOURCE", "-O2", "-fPIC", "-shared", "-Wall",
+                    "-Wno-cast-function-type", "-include", os.path.join(build, "kamailio_flags.h"),
+                    "-isystem", os.path.join(kamailio, "src"), "-o", os.path.join(out, "floor_module.so"),
+                    os.path.join(BENCH, "floor_module.c")], check=True)
 
 
 def time_all(out, family, sources, repeats, milliseconds, processes):
@@ -58,9 +74,9 @@ def part(runs, subject, name):
     return {repeat: getattr(run, name) for repeat, run in runs[subject].items()}
 
 
-def numbers(out, program, argument):
-    """{name: number} as memory and attack print them."""
-    done = subprocess.run([os.path.join(out, program), str(argument)], stdin=subprocess.DEVNULL,
+def numbers(out, program, *arguments):
+    """{name: number} as memory, attack, flood and crash print them."""
+    done = subprocess.run([os.path.join(out, program), *map(str, arguments)], stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, timeout=300, check=True)
     return {name: float(value) for name, value in (line.split() for line in done.stdout.splitlines())}
 

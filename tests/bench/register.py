@@ -21,7 +21,7 @@ proxies = proxy.proxies
 ROUTES = ("plain", "htable", "authban")
 CONFIGS = ("stock", "short")
 # Many short turns: the machine is noisy, and neighbours in time see the same noise.
-SOURCES, ROUNDS, RATE, TURNS = 400, 2, 1500, 4
+SOURCES, ROUNDS, RATE, TURNS = 400, 2, 1500, 2
 REALM = "sip.test"
 ALLOCATORS = proxy.ALLOCATORS
 
@@ -57,7 +57,7 @@ class Registrar(proxy.Server):
     """A Kamailio that knows one user for each source."""
 
     def __init__(self, route, allocator, module, config="short"):
-        super().__init__(route, allocator, module)
+        super().__init__(route, allocator, module, fill=0)
         database = proxies.make_users(os.path.join(self.folder, "users.sqlite"),
                                       [("user%d" % n, "right") for n in range(SOURCES)], REALM)
         defines = {"LISTEN_UDP": "udp:127.0.0.1:%d" % self.port, "RPC_SOCKET": self.rpc_socket}
@@ -70,12 +70,6 @@ class Registrar(proxy.Server):
                             "ROUTE_" + route.upper(): True})
         self.command = proxies.kamailio_command(
             path, defines, ["-n", "1", "-m", "256", "-M", "16", *ALLOCATORS[allocator]])
-
-    def write(self, name, text):
-        path = os.path.join(self.folder, name)
-        with open(path, "w", encoding="utf-8") as out:
-            out.write(text)
-        return path
 
     def write_stock(self, route, module, database):
         # it stores hashes, as most sites do
@@ -105,13 +99,14 @@ def attempts(server, members):
     return (server.cpu_ns() - before) / asked
 
 
-def phones(server):
+def phones(server, count=SOURCES, rate=RATE):
+    """Attackers with a challenge each."""
     crowd = Crowd(("127.0.0.1", server.port))
     members = [crowd.member("127.%d.%d.9" % (100 + n // 250, n % 250), "user%d" % n, "wrong", domain=REALM)
-               for n in range(SOURCES)]
+               for n in range(count)]
     for member in members:
         member.crowd = crowd
-    crowd.ask(members, rate=RATE)  # the first challenges
+    crowd.ask(members, rate=rate, quiet=5)  # the first challenges
     return members
 
 

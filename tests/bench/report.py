@@ -5,12 +5,23 @@ from figures import Figure, ratios, table
 import goals
 
 PEERS = ("chain", "htable17", "htable14", "pike")
-ROUTE_NAMES = {"noop": "empty route", "get": "`$sht(b=>$si)`", "inc": "`$shtinc(b=>$si)`", "idiom": "htable idiom",
-               "pike": "`pike_check_req()`", "check": "`authban_check()`", "early": "authban `early=1`"}
+ROUTE_NAMES = {"recvfrom": "no Kamailio: `recvfrom()` alone", "recvmsg": "no Kamailio: `recvmsg()` with IP_PKTINFO",
+               "floor": "a module that drops everything early", "noop": "empty route", "get": "`$sht(b=>$si)`", "inc": "`$shtinc(b=>$si)`", "idiom": "htable idiom",
+               "pike": "`pike_check_req()`", "check": "`authban_check()`", "early": "authban `early=1`",
+               "check_counted": "`authban_check()`, sources banned by failures",
+               "early_counted": "authban `early=1`, sources banned by failures",
+               "close": "`authban_check()`, then `tcp_close_connection()`"}
 
 
 def goals_table(found):
-    return table(["goal", "what", "wanted", "measured: median (min..max)", ""], [goal.row() for goal in found])
+    rows = table(["row", "what", "wanted", "measured: median (min..max)", "", "how near anybody comes"],
+                 [goal.row() for goal in found])
+    missed = ["%s, %s" % (goal.row_name, goal.what) for goal in found if goal.met() is False]
+    absent = ["%s, %s" % (goal.row_name, goal.what) for goal in found if goal.met() is None]
+    text = [rows, "", "%d of %d met." % (sum(goal.met() is True for goal in found), len(found))]
+    text += ["", "Not met:", "", *("- " + name for name in missed)] if missed else []
+    text += ["", "Not measured:", "", *("- " + name for name in absent)] if absent else []
+    return "\n".join(text)
 
 
 def _core_rows(runs):
@@ -37,7 +48,7 @@ def core_tables(times, processes):
 
 def instructions_table(counts):
     if counts is None:
-        return "Instructions were not counted: valgrind is not installed."
+        return "Instructions were not counted: valgrind is not installed, or see the log."
     rows = [[workload, *("%.0f" % counts[workload][subject] for subject in ("authban",) + PEERS)]
             for workload in counts]
     return table(["instructions an operation (callgrind)", "authban", *PEERS], rows)
@@ -62,8 +73,91 @@ def memory_table(memory):
     return table(["memory and eviction, %s slots" % format(int(memory["slots"]), ","), "measured"], rows)
 
 
+def kinds_table(kinds, numbers, memory):
+    rows = [[what, format(size, ","), ""] for what, size in sorted(kinds.items(), key=lambda item: -item[1])]
+    rows += [["all of it", format(numbers["total"], ","), "nothing is added after the start: %+d bytes" % (
+        numbers["grown"])]]
+    rows += [[what, "%.1f" % memory[key], "for each " + unit] for what, key, unit in (
+        ("a source in the table", "bytes_a_slot", "of `size`, filled to 80 % with no loss"),
+        ("a known-good fact", "bytes_a_fact", "of `size`; a login makes three"),
+        ("an offender's evidence", "bytes_an_offender", "of `evidence`"),
+        ("an imported network", "bytes_a_feed", "of `feed_size`"))]
+    rows.append(["tokens of challenges", "0", "they are computed anew, not kept"])
+    return table(["shared memory of a running proxy, default settings", "bytes", ""], rows)
+
+
+def floods_table(floods):
+    names = ("evictions", "kept_bans", "kept_several", "offenders", "caught", "grown", "check_p99", "check_p99_ratio",
+             "count_p99", "count_p99_ratio")
+    head = ("evictions", "% bans kept", "% several kept", "offenders", "% caught", "bytes grown", "check p99 ns",
+            "against before", "failure p99 ns", "against before")
+    rows = [[family.replace("v", "IPv"), *("%g" % data[name] for name in names)] for family, data in floods.items()]
+    return table(["random sources", *head], rows)
+
+
+def growth_table(growth):
+    rows = [[format(sources, ","), "%.1f" % (row["bytes"] / 1e6),
+             *(row[column].text("%.0f") for column in ("miss", "banned", "read"))] for sources, row in growth.items()]
+    return table(["sources", "MB", "ns a check, unlisted", "banned", "one random read from as many bytes"], rows)
+
+
+def crash_table(crash):
+    rows = [["the table alone: ms until the next had counted, p50 / p99 / max", "%.2f / %.2f / %.2f" % tuple(
+        crash["crash_%s_ms" % part] for part in ("p50", "p99", "max"))]]
+    for name, what in (("proxy_p50_ms", "a Kamailio that goes on: ms longer for the next guess, p50"),
+                       ("stopped_s", "its shutdown afterwards, s at most"),
+                       ("ended_s", "a Kamailio as it is: s until all of it had ended, p50")):
+        rows.append([what, "%.2f" % crash[name] if name in crash else "not measured"])
+    return table(["a process dies with a lock held", ""], rows)
+
+
+def storm_table(data):
+    rows = [[name, figure.text()] for name, figure in data["waits"].items()]
+    return table(["honest phone, %d failed registrations beside it" % data["sent"], "p99, ms, of each turn"], rows)
+
+
+def redis_table(rows):
+    if not rows:
+        return "Not measured: there is no redis-server, or the fleet was not built."
+    return table(["failures/s in all", "commands a failure", "bytes to Redis", "bytes from it", "us of Redis's CPU"],
+                 [["%d" % rate, "%.2f" % commands, "%.0f" % sent, "%.0f" % got, "%.0f" % cpu]
+                  for rate, commands, sent, got, cpu in rows])
+
+
+def counts_table(counts):
+    if not counts:
+        return "Instructions of the whole proxy were not counted: valgrind is not installed, or see the log."
+    rows = [[allocator, ROUTE_NAMES[route], "%.0f" % count, "%.2f" % (count / found["noop"])]
+            for allocator, found in counts.items() for route, count in found.items()]
+    return table(["allocator", "route, one of 2,000 banned sources", "instructions a datagram",
+                  "against the empty route"], rows)
+
+
+def registrations_table(counts):
+    if not counts:
+        return "Their instructions were not counted: valgrind is not installed, or see the log."
+    rows = [[allocator, route, "%.0f" % count, "%.2f" % (count / found["plain"])]
+            for allocator, found in counts.items() for route, count in found.items()]
+    return table(["stock configuration, allocator", "route", "instructions a failed registration",
+                  "against no defence"], rows)
+
+
+def tcp_tables(costs):
+    text = []
+    for allocator, found in costs.items():
+        rows = [[pattern, ROUTE_NAMES[route], Figure(run[0] / 1000 for run in runs.values()).text("%.1f"),
+                 ratios(*({n: run[0] for n, run in of.items()} for of in (runs, found[pattern]["noop"]))).text(),
+                 Figure(run[1] for run in runs.values()).text("%.1f")]
+                for pattern, routes in found.items() for route, runs in routes.items()]
+        text += ["### TCP, %s allocator" % allocator, "",
+                 table(["connection", "route", "CPU us a connection, all processes", "against the empty route",
+                        "requests that it got rid of"], rows), ""]
+    return "\n".join(text)
+
+
 def attack_table(attack):
-    rows = []
+    rows = [["slowest single address at random / among the crafted, authban", "%.0f / %.0f" % (
+        attack["slowest.authban.random"], attack["slowest.authban.crafted"]), ""]]
     for name, what in (("crafted.htable17", "one hash of htable's, htable 2^17"),
                        ("crafted.authban", "the same addresses, authban"),
                        ("adaptive.authban", "the slowest tenth of what an attacker timed, authban")):

@@ -20,13 +20,13 @@ from lib.traffic import percentile
 from lib.traps import SEGV, SPIN, Traps, reason_why_not
 from lib.wait import wait_for
 
-pytestmark = pytest.mark.alone  # how much longer a guess takes
 LONG = bool(os.environ.get("AUTHBAN_LONG"))
 WORKERS, STARTS, ENDS = (33, 31, 1000) if LONG else (13, 2, 8)
 # In the order in which one failure comes by them, all with the lock of a bucket held.
 PLACES = ["ab_entry_copy", "ab_entry_refresh", "ab_entry_count", "ab_entry_counts", "ab_slot_store",
           "ab_entry_write_back", "ab_bucket_unlock"]
-pytestmark = pytest.mark.skipif(bool(reason_why_not()), reason=str(reason_why_not()))
+pytestmark = [pytest.mark.alone,  # how much longer a guess takes
+              pytest.mark.skipif(bool(reason_why_not()), reason=str(reason_why_not()))]
 
 
 def gone(pid):
