@@ -13,12 +13,15 @@
 static bool erase(rpc_t *rpc, void *ctx, struct ab_erasure *er,
 		struct authban_erased *out)
 {
+	bool noted;
+
 	er->time = authban_now().cluster_ms;
+	/* first: what is heard of it from now on is not taken */
+	noted = authban_erase_note(er);
 	authban_erase(er, 0, out);
-	if(authban_erase_note(er)) {
-		authban_wake();
+	authban_wake();
+	if(noted)
 		return true;
-	}
 	rpc->fault(ctx, 503,
 			"it is erased here, and the other proxies do not know of it: too"
 			" many erasures wait for Redis; repeat it when Redis is back");

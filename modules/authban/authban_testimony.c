@@ -155,6 +155,16 @@ static bool is_erased(const struct ab_evidence_record *r, uint64_t wall)
 	return false;
 }
 
+/* Those that operators of this proxy have asked for. */
+static void remember_own(void)
+{
+	struct ab_erasure due[ERASURES];
+	size_t n = authban_erase_noted(due, ERASURES), i;
+
+	for(i = 0; i < n; i++)
+		remember(&due[i], authban_now().cluster_ms);
+}
+
 static int tell_erasure(
 		struct authban_store *s, const char *key, const struct ab_erasure *er)
 {
@@ -171,14 +181,12 @@ static int tell_erasure(
 static int tell_erasures(struct authban_store *s, const char *key)
 {
 	const char *xtrim[] = {"XTRIM", key, "MAXLEN", "0"};
-	struct ab_erasure due[ERASURES];
 	uint64_t now = authban_now().cluster_ms;
-	size_t n = authban_erase_noted(due, ERASURES), i;
+	size_t i;
 
-	if(n == 0)
+	if(!authban_erase_waits())
 		return 0;
-	for(i = 0; i < n; i++)
-		remember(&due[i], now);
+	remember_own();
 	if(add(s, WRITE, 4, xtrim, 0) < 0)
 		return -1;
 	for(i = 0; i < heards; i++)
@@ -360,6 +368,7 @@ int authban_testimony_work(struct authban_store *s)
 	if(authban_params.evidence == 0 || now < off_until
 			|| (now < next_work && !authban_erase_waits()))
 		return 0;
+	remember_own();
 	/* first: what others have erased is not told, and what they have told of it, and
 	 * nobody has heard, is not emptied out with our own */
 	if(hear_all(s, deadline) < 0)
