@@ -19,6 +19,7 @@
 #include "authban_rc.h"
 #include "authban_shared.h"
 #include "authban_stats.h"
+#include "authban_stream.h"
 
 #include "core/dprint.h"
 #include "core/mod_fix.h"
@@ -87,6 +88,10 @@ static int ki_check(sip_msg_t *msg)
 	if(authban_source_of(msg, &addr) < 0)
 		return PASS;
 	rc = result_of(authban_check_message(msg, &addr, &turn));
+	/* not where only strangers have to wait: others may be known-good over it */
+	if(rc == DENY && !ksr_evrt_rcvnetinfo_get()
+			&& authban_verdict(&addr) == AUTHBAN_BLOCK)
+		authban_stream_close(msg);
 	if(rc == PASS && !ksr_evrt_rcvnetinfo_get()) {
 		authban_request(msg)->checked = true;
 		authban_request(msg)->turn = turn;
