@@ -5,6 +5,8 @@
  */
 #include "authban_stream.h"
 
+#include "authban_auth.h"
+
 #include "core/tcp_conn.h"
 #include "core/timer.h"
 
@@ -13,11 +15,9 @@
  * flag says that this is no fault, so nothing is logged. */
 void authban_stream_close(const sip_msg_t *msg)
 {
-	int proto = msg->rcv.proto;
 	struct tcp_connection *con;
 
-	if(proto != PROTO_TCP && proto != PROTO_TLS && proto != PROTO_WS
-			&& proto != PROTO_WSS)
+	if(!authban_is_stream(msg) || msg->rcv.proto == PROTO_SCTP)
 		return;
 	con = tcpconn_get(msg->rcv.proto_reserved1, NULL, 0, NULL, 0);
 	if(!con)
