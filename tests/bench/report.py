@@ -9,8 +9,7 @@ ROUTE_NAMES = {"recvfrom": "no Kamailio: `recvfrom()` alone", "recvmsg": "no Kam
                "floor": "a module that drops everything early", "noop": "empty route", "get": "`$sht(b=>$si)`", "inc": "`$shtinc(b=>$si)`", "idiom": "htable idiom",
                "pike": "`pike_check_req()`", "check": "`authban_check()`", "early": "authban `early=1`",
                "check_counted": "`authban_check()`, sources banned by failures",
-               "early_counted": "authban `early=1`, sources banned by failures",
-               "close": "`authban_check()`, then `tcp_close_connection()`"}
+               "early_counted": "authban `early=1`, sources banned by failures"}
 
 
 def goals_table(found):

@@ -11,8 +11,8 @@ import time
 import proxy
 
 proxies = proxy.proxies
-ROUTES = ("noop", "idiom", "pike", "check", "close")
-OURS = ("check", "close")
+ROUTES = ("noop", "idiom", "pike", "check")
+OURS = ("check",)
 RATE = 1000
 TIMERS_NS = 200_000
 # Requests in each connection: one, and as many as an attacker gets in until it is closed.
@@ -27,8 +27,7 @@ class StreamServer(proxy.Server):
         self.port = proxies.free_port()
         defines = {"LISTEN_UDP": "udp:127.0.0.1:%d" % self.port, "LISTEN_TCP": "tcp:127.0.0.1:%d" % self.port,
                    "RPC_SOCKET": self.rpc_socket, "AB_MODULE": module, "FILL": proxy.SOURCES,
-                   "ROUTE_CHECK" if route == "close" else "ROUTE_" + route.upper(): True, "WITH_TCP": True,
-                   "WITH_CLOSE": route == "close"}
+                   "ROUTE_" + route.upper(): True, "WITH_TCP": True}
         self.command = proxies.kamailio_command(
             os.path.join(proxy.BENCH, "proxy.cfg"), defines,
             ["-m", "512", "-M", "16", *proxy.ALLOCATORS[allocator]])
