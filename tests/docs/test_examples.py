@@ -34,6 +34,9 @@ NOT_RUN = {
         " tested in tests/reports",
     "kamctl rpc authban.evidence 50 50 >second.json": "the same",
     "authban-report --from first.json --from second.json --dry": "what the two before it would have written",
+    "authban-report --dry --redis redis://authban@192.0.2.10:6379/0  --redis-password-file"
+    " /etc/kamailio/redis-password --cluster-key-file /etc/kamailio/cluster-key":
+        "a Redis of another machine; tests/reports/test_cluster.py",
 }
 # a text that looks like a command belongs into a block of sh
 COMMAND = re.compile(r"^\s*(\$ )?(kamcmd|kamctl|kamailio|authban-\w+|scripts/|make|curl|nft|openssl|head|chown|chmod|cp"
