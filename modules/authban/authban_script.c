@@ -89,7 +89,7 @@ static int ki_check(sip_msg_t *msg)
 		return PASS;
 	rc = result_of(authban_check_message(msg, &addr, &turn));
 	/* not where only strangers have to wait: others may be known-good over it */
-	if(rc == DENY && !ksr_evrt_rcvnetinfo_get()
+	if(rc == DENY && authban_is_stream(msg) && !ksr_evrt_rcvnetinfo_get()
 			&& authban_verdict(&addr) == AUTHBAN_BLOCK)
 		authban_stream_close(msg);
 	if(rc == PASS && !ksr_evrt_rcvnetinfo_get()) {
