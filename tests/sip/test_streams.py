@@ -20,14 +20,17 @@ def is_closed(sender):
     return False
 
 
-def offered(guesser, challenge):
-    """How many of REQUESTS guesses the proxy's side took before it closed the stream."""
+def offered(guesser, challenge, patience):
+    """How many of REQUESTS guesses went out before the proxy closed the stream, which it gets `patience` seconds
+    for after each."""
     for number in range(REQUESTS):
         try:
             guesser.link.send(guesser.build([guesser.answer_header(challenge, "more-%d" % number)]))
-            time.sleep(0.05)
-            if is_closed(guesser):
-                return number
+            deadline = time.monotonic() + patience
+            while time.monotonic() < deadline:
+                if is_closed(guesser):
+                    return number
+                time.sleep(0.01)
         except OSError:
             return number
     return REQUESTS
@@ -44,8 +47,8 @@ def test_the_stream_of_an_offender_is_closed(lan):
     wait_for(lambda: guesser.link.local[0] in proxy.bans(), 3, "the ban")
     idle = lan.guesser(proxy, transport="tcp", source=guesser.link.local[0], timeout=0.2)
     assert idle.challenge() is None
-    taken, evaluated = offered(guesser, challenge), proxy.evaluated()
-    wait_for(lambda: is_closed(idle), 7, "the idle stream is closed too")
+    taken, evaluated = offered(guesser, challenge, 1.0), proxy.evaluated()
+    wait_for(lambda: is_closed(idle), 15, "the idle stream is closed too")
     print("\nstreams: banned after %d, requests taken from the open stream afterwards=%d of %d" % (
         THRESHOLD, taken, REQUESTS))
     assert taken <= 2 and evaluated == THRESHOLD
@@ -86,7 +89,7 @@ def test_control_the_stream_of_a_peers_offender_is_read_on(lan):
         statuses = [guesser.answer(challenge, "wrong-%d" % n) for n in range(THRESHOLD)]
         guesser.timeout = 0.1
         guesser.answer(challenge, "blocked now")
-        taken = offered(guesser, challenge)
+        taken = offered(guesser, challenge, 0.05)
         print("\nstreams control htable: statuses=%s requests taken from the open stream afterwards=%d of %d" % (
             statuses, taken, REQUESTS))
         assert taken == REQUESTS
